@@ -1,0 +1,58 @@
+# Every target brings what it needs: a .venv that holds exactly a lock file (see .ci/environment.py).
+#   make test ARGS="-k orders -x"      make serve ARGS="--port 9000"      make PYTHON=python3.13 ...
+
+PYTHON ?= python3
+ARGS ?=
+RUN := .venv/bin/python
+
+.DEFAULT_GOAL := help
+.PHONY: help serve test check bench lock schema clean python runtime development
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+serve: runtime ## The gateway with everything embedded, and demo data at the first start
+	@exec $(RUN) -m app serve $(ARGS)
+
+test: development ## All tests (ARGS="..." goes to pytest)
+	@$(RUN) -m pytest -n 2 $(ARGS)
+
+check: development ## Lint, format, types, and the import rules between packages
+	$(RUN) -m ruff check
+	$(RUN) -m ruff format --check
+	.venv/bin/basedpyright
+	.venv/bin/lint-imports
+
+bench: development ## Load figures, each beside a bare aiohttp handler
+	@$(RUN) -m tests.bench $(ARGS)
+
+schema: runtime ## Print the GraphQL schema into schema/schema.graphql
+	@$(RUN) -m app export-schema $(ARGS)
+
+# --universal: one lock for every platform and Python, with markers where they differ.
+# The second lock obeys the first, so both name the same versions.
+lock: python ## Resolve pyproject.toml into both lock files (ARGS=--upgrade for newer versions)
+	@set -e; tools=$$(mktemp -d); trap 'rm -rf "$$tools"' EXIT; \
+	$(PYTHON) -m venv "$$tools"; \
+	"$$tools/bin/python" -m pip install --quiet --disable-pip-version-check uv; \
+	resolve() { "$$tools/bin/uv" pip compile pyproject.toml --quiet --no-config --universal \
+	  --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+	  --custom-compile-command "make lock" "$$@" >/dev/null; }; \
+	resolve --output-file requirements.lock $(ARGS); \
+	resolve --output-file requirements-dev.lock --group dev --constraint requirements.lock $(ARGS)
+	@! grep -nE '://|file:|--(index|extra|find|trusted)' requirements.lock requirements-dev.lock
+
+clean: ## Remove the .venv and what tools left behind (var/, the data, stays)
+	rm -rf .venv .venv.lock dist htmlcov .coverage* .hypothesis .import_linter_cache .pytest_cache \
+	  .ruff_cache .schemathesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+python:
+	@command -v $(PYTHON) >/dev/null || { \
+	  echo "No $(PYTHON) here: install Python 3.11 or newer, or name one: make PYTHON=..." >&2; exit 1; }
+
+runtime: python
+	@$(PYTHON) .ci/environment.py runtime
+
+development: python
+	@$(PYTHON) .ci/environment.py development
