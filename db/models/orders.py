@@ -1,0 +1,216 @@
+"""Orders and what follows from them: payments, refunds, deliveries, returns."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from db.base import Base, Edited, Keyed, statuses
+from db.models.stores import InStore
+from db.uuid7 import uuid7
+
+
+class PaymentStatus(StrEnum):
+    """What became of the money."""
+
+    PENDING = "pending"
+    PAID = "paid"
+    PARTIALLY_REFUNDED = "partially_refunded"
+    REFUNDED = "refunded"
+    ABANDONED = "abandoned"
+
+
+class FulfillmentStatus(StrEnum):
+    """What became of the goods."""
+
+    UNFULFILLED = "unfulfilled"
+    PROCESSING = "processing"
+    PARTIAL = "partial"
+    FULFILLED = "fulfilled"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+
+
+class DeliveryStatus(StrEnum):
+    UNFULFILLED = "unfulfilled"
+    FULFILLED = "fulfilled"
+    SHIPPED = "shipped"
+    DELIVERED = "delivered"
+    CANCELLED = "cancelled"
+
+
+class PaymentMethod(StrEnum):
+    BALANCE = "balance"
+    CARD = "card"
+    EXTERNAL = "external"
+
+
+class RefundStatus(StrEnum):
+    PENDING = "pending"
+    REFUNDED = "refunded"
+
+
+class Order(Keyed, InStore, Edited, Base, kw_only=True):
+    """What somebody bought. All amounts are micro-units of ``currency``.
+
+    ``api_key_id`` is the key that placed it, where a program did. Changes of the two statuses go
+    through ``resolvers.transitions`` only.
+    """
+
+    __tablename__ = "orders"
+    __table_args__ = (
+        UniqueConstraint("store_id", "ref"),
+        CheckConstraint("total >= 0", name="total"),
+        CheckConstraint("refunded_total >= 0 AND refunded_total <= total", name="refunded_total"),
+        CheckConstraint(
+            "payment_status <> 'refunded' OR refunded_total = total", name="refunded_in_full"
+        ),
+        CheckConstraint("quantity >= 0", name="quantity"),
+        Index("ix_orders_store_created", "store_id", "created_at", "id"),
+        Index("ix_orders_api_key", "api_key_id", "id"),
+        Index("ix_orders_open", "fulfillment_status", "created_at"),
+    )
+
+    uuid: Mapped[UUID] = mapped_column(default_factory=uuid7, unique=True, init=False)
+    ref: Mapped[str]
+    customer_id: Mapped[int | None] = mapped_column(
+        ForeignKey("customer.id"), index=True, default=None
+    )
+    api_key_id: Mapped[int | None] = mapped_column(ForeignKey("api_key.id"), default=None)
+    payment_status: Mapped[PaymentStatus] = mapped_column(
+        statuses(PaymentStatus, name="payment_status"), default=PaymentStatus.PENDING
+    )
+    fulfillment_status: Mapped[FulfillmentStatus] = mapped_column(
+        statuses(FulfillmentStatus, name="fulfillment_status"),
+        default=FulfillmentStatus.UNFULFILLED,
+    )
+    currency: Mapped[str]
+    subtotal: Mapped[int] = mapped_column(default=0)
+    shipping: Mapped[int] = mapped_column(default=0)
+    discount: Mapped[int] = mapped_column(default=0)
+    total: Mapped[int]
+    refunded_total: Mapped[int] = mapped_column(default=0)
+    quantity: Mapped[int]
+    email: Mapped[str | None] = mapped_column(default=None)
+    shipping_address: Mapped[dict[str, Any] | None] = mapped_column(default=None)
+    billing_address: Mapped[dict[str, Any] | None] = mapped_column(default=None)
+    note: Mapped[str | None] = mapped_column(default=None)
+    webhook_url: Mapped[str | None] = mapped_column(default=None)
+    failure_reason: Mapped[str | None] = mapped_column(default=None)
+    paid_at: Mapped[datetime | None] = mapped_column(default=None)
+    fulfilled_at: Mapped[datetime | None] = mapped_column(default=None)
+    cancelled_at: Mapped[datetime | None] = mapped_column(default=None)
+    archived_at: Mapped[datetime | None] = mapped_column(default=None)
+
+
+class OrderLine(Keyed, InStore, Base, kw_only=True):
+    """Some units of one variant at the price of that moment, with the words of that moment."""
+
+    __tablename__ = "order_line"
+    __table_args__ = (
+        CheckConstraint("quantity >= 1", name="quantity"),
+        CheckConstraint("unit_price >= 0", name="unit_price"),
+        Index("ix_order_line_order", "order_id", "id"),
+    )
+
+    uuid: Mapped[UUID] = mapped_column(default_factory=uuid7, unique=True, init=False)
+    order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"))
+    product_id: Mapped[int | None] = mapped_column(ForeignKey("product.id"), index=True)
+    variant_id: Mapped[int | None] = mapped_column(ForeignKey("variant.id"), index=True)
+    delivery_id: Mapped[int | None] = mapped_column(
+        ForeignKey("delivery.id"), index=True, default=None
+    )
+    title: Mapped[str]
+    sku: Mapped[str | None] = mapped_column(default=None)
+    quantity: Mapped[int]
+    unit_price: Mapped[int]
+    total: Mapped[int]
+    currency: Mapped[str]
+    is_digital: Mapped[bool] = mapped_column(default=False)
+
+
+class Payment(Keyed, InStore, Base, kw_only=True):
+    """Money that came in for an order. ``reference`` is the provider's, or the transfer's."""
+
+    __tablename__ = "payment"
+    __table_args__ = (
+        UniqueConstraint("method", "reference"),
+        CheckConstraint("amount >= 0", name="amount"),
+    )
+
+    order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"), index=True)
+    method: Mapped[PaymentMethod] = mapped_column(statuses(PaymentMethod, name="method"))
+    amount: Mapped[int]
+    currency: Mapped[str]
+    reference: Mapped[str]
+    transfer_id: Mapped[int | None] = mapped_column(ForeignKey("transfer.id"), default=None)
+
+
+class Refund(Keyed, InStore, Base, kw_only=True):
+    """Money that went back. Refunds of an order never exceed what was paid for it."""
+
+    __tablename__ = "refund"
+    __table_args__ = (CheckConstraint("amount > 0", name="amount"),)
+
+    uuid: Mapped[UUID] = mapped_column(default_factory=uuid7, unique=True, init=False)
+    order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"), index=True)
+    return_id: Mapped[int | None] = mapped_column(
+        ForeignKey("order_return.id"), index=True, default=None
+    )
+    amount: Mapped[int]
+    currency: Mapped[str]
+    reason: Mapped[str | None] = mapped_column(default=None)
+    status: Mapped[RefundStatus] = mapped_column(
+        statuses(RefundStatus, name="status"), default=RefundStatus.PENDING
+    )
+    transfer_id: Mapped[int | None] = mapped_column(
+        ForeignKey("transfer.id"), unique=True, default=None
+    )
+
+
+class Delivery(Keyed, InStore, Edited, Base, kw_only=True):
+    """A parcel on its way to the buyer, or (of a return) back."""
+
+    __tablename__ = "delivery"
+
+    uuid: Mapped[UUID] = mapped_column(default_factory=uuid7, unique=True, init=False)
+    order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"), index=True)
+    status: Mapped[DeliveryStatus] = mapped_column(
+        statuses(DeliveryStatus, name="status"), default=DeliveryStatus.UNFULFILLED
+    )
+    carrier: Mapped[str | None] = mapped_column(default=None)
+    tracking_number: Mapped[str | None] = mapped_column(default=None)
+    tracking_url: Mapped[str | None] = mapped_column(default=None)
+    shipped_at: Mapped[datetime | None] = mapped_column(default=None)
+    delivered_at: Mapped[datetime | None] = mapped_column(default=None)
+
+
+class Return(Keyed, InStore, Edited, Base, kw_only=True):
+    """Goods that the buyer sends back."""
+
+    __tablename__ = "order_return"
+
+    uuid: Mapped[UUID] = mapped_column(default_factory=uuid7, unique=True, init=False)
+    order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"), index=True)
+    delivery_id: Mapped[int | None] = mapped_column(
+        ForeignKey("delivery.id"), index=True, default=None
+    )
+    reason: Mapped[str | None] = mapped_column(default=None)
+
+
+class ReturnLine(Keyed, InStore, Base, kw_only=True):
+    """How many units of an order line come back."""
+
+    __tablename__ = "return_line"
+    __table_args__ = (
+        UniqueConstraint("return_id", "order_line_id"),
+        CheckConstraint("quantity >= 1", name="quantity"),
+    )
+
+    return_id: Mapped[int] = mapped_column(ForeignKey("order_return.id"))
+    order_line_id: Mapped[int] = mapped_column(ForeignKey("order_line.id"), index=True)
+    quantity: Mapped[int]
