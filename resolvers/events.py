@@ -1,0 +1,126 @@
+"""What has happened. An event joins the outbox in the transaction that caused it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select, text
+from sqlalchemy.engine import Row
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from db import models
+from db.engine import Database
+
+ORDER = "order"
+JOB = "job"
+BALANCE = "balance"
+API_KEY = "api_key"
+
+TOPICS = (
+    "order.created",
+    "order.status_changed",
+    "order.refunded",
+    "delivery.updated",
+    "job.status_changed",
+    "balance.changed",
+    "product.created",
+    "product.updated",
+    "product.deleted",
+    "customer.created",
+    "customer.updated",
+    "review.created",
+    "review.updated",
+    "store.updated",
+    "api_key.revoked",
+)
+
+NUMBERING_LOCK = 0x5709E6
+
+
+@dataclass(frozen=True, slots=True)
+class EventRecord:
+    """A committed event. ``position`` grows by commit; resuming after it misses nothing."""
+
+    position: int
+    topic: str
+    organization_id: int
+    store_id: int | None
+    subject_type: str
+    subject_id: int
+    payload: Mapping[str, Any]
+    created_at: datetime
+
+
+def announce(
+    tx: AsyncSession,
+    topic: str,
+    *,
+    organization_id: int,
+    store_id: int | None,
+    subject: tuple[str, int],
+    **payload: Any,
+) -> None:
+    """Say in this transaction that something happens with it. ``payload`` must be JSON."""
+    if topic not in TOPICS:
+        raise ValueError(f"{topic} is no topic")
+    tx.add(
+        models.Event(
+            organization_id=organization_id,
+            store_id=store_id,
+            topic=topic,
+            subject_type=subject[0],
+            subject_id=subject[1],
+            payload=payload,
+        )
+    )
+
+
+async def number(database: Database) -> int:
+    """Give committed events their positions, in an order in which none can appear late.
+
+    One process at a time does this, under a lock that it holds until its commit; so whoever has
+    read up to a position will never see a smaller one appear. Returns how many were numbered.
+    """
+    waiting = select(models.Event.id).where(models.Event.position.is_(None)).limit(1)
+    async with database.read() as connection:
+        if (await connection.execute(waiting)).first() is None:
+            return 0
+    async with database.write() as tx:
+        if not database.is_sqlite:
+            await tx.execute(text(f"SELECT pg_advisory_xact_lock({NUMBERING_LOCK})"))
+        result = await tx.execute(
+            text(
+                "UPDATE event SET position = numbered.place FROM ("
+                " SELECT id AS row_id, (SELECT coalesce(max(position), 0) FROM event)"
+                " + row_number() OVER (ORDER BY id) AS place"
+                " FROM event WHERE position IS NULL"
+                ") AS numbered WHERE event.id = numbered.row_id"
+            )
+        )
+        return int(getattr(result, "rowcount", 0))
+
+
+EVENT_COLUMNS = (
+    models.Event.position,
+    models.Event.topic,
+    models.Event.organization_id,
+    models.Event.store_id,
+    models.Event.subject_type,
+    models.Event.subject_id,
+    models.Event.payload,
+    models.Event.created_at,
+)
+
+
+def record(row: Row[*tuple[Any, ...]]) -> EventRecord:
+    return EventRecord(
+        row.position,
+        row.topic,
+        row.organization_id,
+        row.store_id,
+        row.subject_type,
+        row.subject_id,
+        row.payload,
+        row.created_at,
+    )

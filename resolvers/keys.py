@@ -1,0 +1,40 @@
+"""Public forms of keys: codecs over stored columns, all in this one place.
+
+A malformed key and a foreign one are the same thing to a caller: not found.
+"""
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from dataclasses import dataclass
+
+LARGEST = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class KeyOf:
+    """Marks an ``int`` argument or filter as the key of a noun: GraphQL shows it as ID."""
+
+    noun: str
+
+
+def global_id(noun: str, key: int) -> str:
+    """The opaque, URL-safe id of a row in GraphQL (Relay global object identification)."""
+    return urlsafe_b64encode(f"{noun}:{key}".encode()).decode().rstrip("=")
+
+
+def parse_global_id(text: str) -> tuple[str, int] | None:
+    """The noun and key of a global id, or None where it is not one."""
+    try:
+        padded = text + "=" * (-len(text) % 4)
+        noun, _, digits = urlsafe_b64decode(padded.encode("ascii")).decode("ascii").partition(":")
+    except ValueError:
+        return None
+    if not noun.isidentifier() or not digits.isdecimal() or len(digits) > len(str(LARGEST)):
+        return None
+    key = int(digits)
+    return (noun, key) if global_id(noun, key) == text.rstrip("=") and key <= LARGEST else None
+
+
+def key_of(noun: str, text: str) -> int | None:
+    """The key in a global id of this noun, or None where it is anything else."""
+    parsed = parse_global_id(text)
+    return parsed[1] if parsed and parsed[0] == noun else None

@@ -1,0 +1,105 @@
+"""What a process offers to every request. Outside services are protocols that resolvers own."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from db.base import now
+from db.engine import Database
+from resolvers.usage import UsageMeter
+from resolvers.vault import Vault
+
+Clock = Callable[[], datetime]
+
+
+class EventSource(Protocol):
+    """Where committed events can be heard of (``resolvers.feed``)."""
+
+    def wake(self) -> None:
+        """Say that something was committed."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChainDeposit:
+    """A token transfer that a chain has confirmed; ``amount`` in micro-units."""
+
+    network: str
+    transaction_hash: str
+    address: str
+    amount: int
+    seen_at: datetime
+
+
+class Chain(Protocol):
+    """A reader of token transfers to our wallets."""
+
+    def wallet(self, network: str) -> str | None:
+        """The receiving address on a network, or None where none is configured."""
+        ...
+
+    async def deposits(self, since: datetime) -> Sequence[ChainDeposit]:
+        """Confirmed transfers to our wallets since an instant, in any order; repeats are fine."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """At most ``amount`` in ``seconds``; ``name`` tells limits of one scope apart.
+
+    Without a burst this holds of every window of so many seconds, wherever it begins. With one,
+    ``burst`` times the amount may come at once, and refills evenly (a token bucket).
+    """
+
+    name: str
+    amount: int
+    seconds: int
+    burst: int = 1
+
+
+class RateLimiter(Protocol):
+    """Counts hits, across processes where Redis is configured."""
+
+    async def hit(self, limit: Limit, scope: str, cost: int = 1) -> int:
+        """Count a hit. 0 when it is within the limit, else the seconds to wait (at least 1).
+
+        Raises ``Unavailable`` when the store of the counts cannot be reached.
+        """
+        ...
+
+    async def first_time(self, token: str, *, seconds: int) -> bool:
+        """Whether ``token`` was not seen in the last ``seconds`` (replay protection)."""
+        ...
+
+
+class Jobs(Protocol):
+    """Starts what the job rows say, as soon as they are committed."""
+
+    def wake(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Wholesale:
+    """Figures of the wholesale trade: how long an order may stay open, and a top-up."""
+
+    fulfillment_timeout: int = 600
+    topup_lifetime: int = 3600
+    topup_record_lifetime: int = 86400
+
+
+@dataclass(slots=True)
+class Services:
+    """Everything a request may lean on; built once by ``app``."""
+
+    database: Database
+    vault: Vault
+    events: Any
+    limiter: RateLimiter
+    chain: Chain
+    jobs: Jobs
+    clock: Clock = now
+    wholesale: Wholesale = field(default_factory=Wholesale)
+    usage: UsageMeter = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.usage = UsageMeter(self.database)
