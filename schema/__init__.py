@@ -1,0 +1,101 @@
+"""The GraphQL face of the store."""
+
+from collections.abc import Callable
+from functools import cache, partial
+
+import strawberry
+from strawberry.extensions import SchemaExtension
+from strawberry.schema.config import StrawberryConfig
+
+from schema.api_keys import ApiKeyMutation, ApiKeyQuery
+from schema.audit import AuditQuery
+from schema.balances import BalanceMutation, BalanceQuery
+from schema.brands import BrandMutation, BrandQuery
+from schema.categories import CategoryMutation, CategoryQuery
+from schema.customers import CustomerMutation, CustomerQuery
+from schema.deliveries import DeliveryMutation, DeliveryQuery
+from schema.documents import Checked, Documents
+from schema.errors import ErrorCodes
+from schema.files import FileMutation, FileQuery
+from schema.jobs import JobMutation, JobQuery
+from schema.limits import Limits
+from schema.nodes import NodeQuery
+from schema.offers import OfferMutation, OfferQuery
+from schema.orders import OrderMutation, OrderQuery
+from schema.organizations import OrganizationQuery
+from schema.products import ProductMutation, ProductQuery
+from schema.reviews import ReviewMutation, ReviewQuery
+from schema.scalars import SCALARS
+from schema.stores import StoreMutation, StoreQuery
+from schema.subscriptions import Subscription
+from schema.users import UserQuery
+from schema.variants import VariantMutation, VariantQuery
+from schema.webhooks import WebhookMutation, WebhookQuery
+
+
+@strawberry.type(description="What can be asked.")
+class Query(
+    NodeQuery,
+    OrganizationQuery,
+    UserQuery,
+    StoreQuery,
+    ProductQuery,
+    VariantQuery,
+    OfferQuery,
+    BrandQuery,
+    CategoryQuery,
+    CustomerQuery,
+    ReviewQuery,
+    FileQuery,
+    OrderQuery,
+    DeliveryQuery,
+    BalanceQuery,
+    JobQuery,
+    WebhookQuery,
+    ApiKeyQuery,
+    AuditQuery,
+): ...
+
+
+@strawberry.type(description="What can be done.")
+class Mutation(
+    StoreMutation,
+    ProductMutation,
+    VariantMutation,
+    OfferMutation,
+    BrandMutation,
+    CategoryMutation,
+    CustomerMutation,
+    ReviewMutation,
+    FileMutation,
+    OrderMutation,
+    DeliveryMutation,
+    BalanceMutation,
+    JobMutation,
+    WebhookMutation,
+    ApiKeyMutation,
+): ...
+
+
+class Schema(strawberry.Schema):
+    """Strawberry's, but ``ErrorCodes`` says what is logged."""
+
+    def process_errors(self, errors: object, execution_context: object = None) -> None: ...
+
+
+@cache
+def make_schema(*, introspection: bool = True, limits: Limits | None = None) -> Schema:
+    """The schema; without ``introspection`` it tells nobody what it holds."""
+    return Schema(
+        Query,
+        Mutation,
+        Subscription,
+        config=StrawberryConfig(scalar_map=SCALARS),
+        extensions=guards(limits or Limits(), introspection=introspection),
+    )
+
+
+def guards(limits: Limits, *, introspection: bool) -> list[Callable[[], SchemaExtension]]:
+    """What stands around every operation of a schema."""
+    documents = Documents(limits, introspection=introspection)
+    return [partial(ErrorCodes, suggestions=introspection), partial(Checked, documents)]

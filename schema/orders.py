@@ -1,0 +1,201 @@
+"""Orders in GraphQL, with their lines and payments."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+from uuid import UUID
+
+import strawberry
+
+from db import models
+from resolvers import (
+    api_keys,
+    customers,
+    deliveries,
+    jobs,
+    order_lines,
+    orders,
+    placing,
+    products,
+    refunds,
+    returns,
+    stores,
+    variants,
+    webhook_deliveries,
+)
+from resolvers.transitions import OPEN
+from schema.arguments import graphql_enum
+from schema.payloads import UserError, errors_field, mutation
+from schema.relations import (
+    Connection,
+    Info,
+    Node,
+    amount,
+    computed,
+    connection,
+    lookup,
+    noun,
+    plain,
+    relation,
+)
+from schema.scalars import JSON, Money
+
+if TYPE_CHECKING:
+    from schema.api_keys import ApiKey
+    from schema.customers import Customer
+    from schema.deliveries import Delivery, Refund, Return
+    from schema.jobs import Job
+    from schema.products import Product
+    from schema.stores import Store
+    from schema.variants import Variant
+    from schema.webhooks import WebhookDelivery
+
+graphql_enum(models.PaymentStatus)
+graphql_enum(models.FulfillmentStatus)
+graphql_enum(models.PaymentMethod)
+_O, _L, _P = models.Order, models.OrderLine, models.Payment
+
+
+def _open_content(root: Any, info: Info) -> Any:
+    return info.context.services.vault.open(root.content)
+
+
+@strawberry.type(description="A digital good that was handed over to the buyer.")
+class DeliveredItem:
+    content: JSON = strawberry.field(
+        resolver=_open_content, description="What was bought, such as a login and a password."
+    )
+
+
+async def _items(root: Any, info: Info) -> Any:
+    return await order_lines.delivered(info.context, root.id)
+
+
+@noun(models.OrderLine, order_lines.by_id, "Some units of a variant, in the words of that moment.")
+class OrderLine(Node):
+    title: str = plain("The product's name when it was bought.")
+    sku: str | None = plain("The variant's SKU when it was bought.")
+    quantity: int = plain("How many units.")
+    unit_price: Money = amount(_L.unit_price, _L.currency, "Price of one unit.")
+    total: Money = amount(_L.total, _L.currency, "Price of all units.")
+    is_digital: bool = plain("Whether it is handed over as data.")
+    delivered_items: list[DeliveredItem] = strawberry.field(
+        resolver=_items,
+        description="The digital goods handed over so far.",
+        metadata={"columns": (_L.id,)},
+    )
+    order: Annotated["Order", strawberry.lazy("schema.orders")] = relation(
+        orders.by_id, to="Order", on=_L.order_id, about="The order it is a line of."
+    )
+    product: Annotated["Product", strawberry.lazy("schema.products")] | None = relation(
+        products.by_id, to="Product", on=_L.product_id, about="The product, if still on sale."
+    )
+    variant: Annotated["Variant", strawberry.lazy("schema.variants")] | None = relation(
+        variants.by_id, to="Variant", on=_L.variant_id, about="The variant, if still on sale."
+    )
+    delivery: Annotated["Delivery", strawberry.lazy("schema.deliveries")] | None = relation(
+        deliveries.by_id, to="Delivery", on=_L.delivery_id, about="The parcel it is in."
+    )
+
+
+@noun(models.Payment, order_lines.payment_by_id, "Money that came in for an order.")
+class Payment(Node):
+    method: models.PaymentMethod = plain("How it was paid.")
+    amount: Money = amount(_P.amount, _P.currency, "How much.")
+    reference: str = plain("The provider's reference, or the ledger's.")
+    created_at: datetime = plain("When it came in.")
+    order: Annotated["Order", strawberry.lazy("schema.orders")] = relation(
+        orders.by_id, to="Order", on=_P.order_id, about="The order that was paid."
+    )
+
+
+@noun(models.Order, orders.by_id, "What somebody bought.")
+class Order(Node):
+    ref: str = plain("Reference that people can read out, unique in the store.")
+    uuid: UUID = plain("The id under which old interfaces know it.")
+    payment_status: models.PaymentStatus = plain("What became of the money.")
+    fulfillment_status: models.FulfillmentStatus = plain("What became of the goods.")
+    is_open: bool = computed(
+        lambda row: row.fulfillment_status in OPEN,
+        _O.fulfillment_status,
+        about="Whether goods may still be handed over.",
+    )
+    currency: str = plain("Currency or unit of all amounts.")
+    subtotal: Money = amount(_O.subtotal, _O.currency, "Sum of the lines.")
+    shipping: Money = amount(_O.shipping, _O.currency, "Cost of shipping.")
+    discount: Money = amount(_O.discount, _O.currency, "What was taken off.")
+    total: Money = amount(_O.total, _O.currency, "What was to be paid.")
+    refunded_total: Money = amount(_O.refunded_total, _O.currency, "What was given back.")
+    quantity: int = plain("Units over all lines.")
+    email: str | None = plain("Where the buyer is written to.")
+    note: str | None = plain("A remark for the store's people.")
+    shipping_address: JSON | None = plain("Where the goods go.")
+    billing_address: JSON | None = plain("Where the bill goes.")
+    webhook_url: str | None = plain("Told of each change of status.")
+    failure_reason: str | None = plain("Why it failed, expired or was cancelled.")
+    created_at: datetime = plain("When it was placed.")
+    updated_at: datetime = plain("When it last changed.")
+    paid_at: datetime | None = plain("When it was paid.")
+    fulfilled_at: datetime | None = plain("When the last goods were handed over.")
+    cancelled_at: datetime | None = plain("When it was cancelled.")
+    archived_at: datetime | None = plain("When it was put away.")
+    version: int = plain("Raised by every change; see expectedVersion.")
+    store: Annotated["Store", strawberry.lazy("schema.stores")] = relation(
+        stores.by_id, to="Store", on=_O.store_id, about="Where it was placed."
+    )
+    customer: Annotated["Customer", strawberry.lazy("schema.customers")] | None = relation(
+        customers.by_id, to="Customer", on=_O.customer_id, about="Who bought."
+    )
+    lines: list[OrderLine] = relation(
+        order_lines.of_orders, to="OrderLine", on=_O.id, about="What was bought."
+    )
+    payments: list[Payment] = relation(
+        order_lines.payments_of_orders, to="Payment", on=_O.id, about="What was paid."
+    )
+    refunds: list[Annotated["Refund", strawberry.lazy("schema.deliveries")]] = relation(
+        refunds.of_orders, to="Refund", on=_O.id, about="What was given back."
+    )
+    deliveries: list[Annotated["Delivery", strawberry.lazy("schema.deliveries")]] = relation(
+        deliveries.of_orders, to="Delivery", on=_O.id, about="Parcels to the buyer."
+    )
+    returns: list[Annotated["Return", strawberry.lazy("schema.deliveries")]] = relation(
+        returns.of_orders, to="Return", on=_O.id, about="What the buyer sends back."
+    )
+    jobs: Connection[Annotated["Job", strawberry.lazy("schema.jobs")]] = connection(
+        jobs.of_orders, to="Job", on=_O.id, about="Work done for this order."
+    )
+    webhook_deliveries: Connection[
+        Annotated["WebhookDelivery", strawberry.lazy("schema.webhooks")]
+    ] = connection(
+        webhook_deliveries.of_orders,
+        to="WebhookDelivery",
+        on=_O.id,
+        about="What its webhook address was told.",
+    )
+    api_key: Annotated["ApiKey", strawberry.lazy("schema.api_keys")] | None = relation(
+        api_keys.by_id, to="ApiKey", on=_O.api_key_id, about="The key that it was placed with."
+    )
+
+
+@strawberry.type(description="What placing, changing or cancelling an order came to.")
+class OrderPayload:
+    order: Order | None = relation(orders.by_id, to="Order", about="The order as it is now.")
+    errors: list[UserError] = errors_field()
+
+
+@strawberry.type(description="What can be asked about orders.")
+class OrderQuery:
+    order: Order | None = lookup(orders.by_id, to="Order", about="An order by id.")
+    orders: Connection[Order] = connection(
+        orders.listing, to="Order", about="Orders of all stores that you may see."
+    )
+
+
+@strawberry.type(description="What can be done about orders.")
+class OrderMutation:
+    place_order: OrderPayload = mutation(
+        placing.place, "Buy from a balance; all of it happens, or nothing."
+    )
+    update_order: OrderPayload = mutation(orders.update, "Correct what is noted on an order.")
+    cancel_order: OrderPayload = mutation(
+        orders.cancel, "End an open order; goods return to stock, the payment is refunded."
+    )

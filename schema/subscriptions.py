@@ -1,0 +1,189 @@
+"""What clients can watch: each event once, in order, resumable after the last one they saw."""
+
+from collections.abc import AsyncGenerator
+from datetime import datetime
+from typing import Annotated, Any
+
+import strawberry
+
+from db import models
+from resolvers import balances, fetch, jobs, orders, stores
+from resolvers.errors import Invalid
+from resolvers.events import BALANCE, JOB, ORDER, EventRecord
+from resolvers.feed import Interest
+from resolvers.keys import LARGEST, key_of
+from resolvers.reads import One
+from schema.balances import Balance
+from schema.jobs import Job
+from schema.orders import Order
+from schema.relations import GlobalId, Info, relation
+from schema.scalars import Money, money
+
+After = Annotated[
+    strawberry.ID | None,
+    strawberry.argument(description="Resume after this event id: nothing is lost or repeated."),
+]
+
+StoreId = Annotated[strawberry.ID | None, strawberry.argument(description="Only of this store.")]
+
+
+def _payload(name: str, about: str, kind: Any = None) -> Any:
+    def resolve(root: Any) -> Any:
+        found = root.event.payload.get(name)
+        return kind(found) if kind is not None and found is not None else found
+
+    return strawberry.field(resolver=resolve, description=about)
+
+
+def _event_field(name: str, about: str) -> Any:
+    def resolve(root: Any) -> Any:
+        return getattr(root.event, name)
+
+    return strawberry.field(resolver=resolve, description=about)
+
+
+def _event_id() -> Any:
+    def resolve(root: Any) -> strawberry.ID:
+        return strawberry.ID(str(root.event.position))
+
+    return strawberry.field(resolver=resolve, description="Give this as `after` to resume.")
+
+
+def _amount(name: str, about: str) -> Any:
+    def resolve(root: Any) -> Money | None:
+        payload = root.event.payload
+        return money(payload.get(name), payload["unit"])
+
+    return strawberry.field(resolver=resolve, description=about)
+
+
+class _Occurred:
+    """What an event's fields are resolved from; ``key`` is the row that it is about."""
+
+    def __init__(self, event: EventRecord) -> None:
+        self.event = event
+        self.key = event.subject_id
+
+
+@strawberry.type(description="Something happened to an order.")
+class OrderEvent:
+    id: strawberry.ID = _event_id()
+    topic: str = _event_field("topic", "order.created, order.status_changed or order.refunded.")
+    occurred_at: datetime = _event_field("created_at", "When it happened.")
+    payment_status: models.PaymentStatus = _payload(
+        "payment_status", "What it was then.", models.PaymentStatus
+    )
+    fulfillment_status: models.FulfillmentStatus = _payload(
+        "fulfillment_status", "What it was then.", models.FulfillmentStatus
+    )
+    previous_payment_status: models.PaymentStatus | None = _payload(
+        "previous_payment_status", "What it was before.", models.PaymentStatus
+    )
+    previous_fulfillment_status: models.FulfillmentStatus | None = _payload(
+        "previous_fulfillment_status", "What it was before.", models.FulfillmentStatus
+    )
+    order: Order | None = relation(orders.by_id, to="Order", about="The order as it is by now.")
+
+
+@strawberry.type(description="Something happened to a job.")
+class JobEvent:
+    id: strawberry.ID = _event_id()
+    occurred_at: datetime = _event_field("created_at", "When it happened.")
+    status: models.JobStatus = _payload("status", "What it was then.", models.JobStatus)
+    progress: int = _payload("progress", "Percent done then.")
+    attempts: int = _payload("attempts", "How often it had been started then.")
+    job: Job | None = relation(jobs.by_id, to="Job", about="The job as it is by now.")
+
+
+@strawberry.type(description="A balance moved.")
+class BalanceEvent:
+    id: strawberry.ID = _event_id()
+    occurred_at: datetime = _event_field("created_at", "When it happened.")
+    kind: models.TransferKind = _payload("kind", "Why it moved.", models.TransferKind)
+    amount: Money = _amount("amount", "What was added; negative for what was taken.")
+    balance_after: Money = _amount("balance", "The balance after it.")
+    balance: Balance | None = relation(
+        balances.by_id, to="Balance", about="The balance as it is by now."
+    )
+
+
+def _after(text: strawberry.ID | None) -> int | None:
+    if text is None:
+        return None
+    if not text.isascii() or not text.isdecimal() or len(text) > len(str(LARGEST)):
+        raise Invalid("this is no event id", field=("after",))
+    return int(text)
+
+
+async def _one(
+    info: Info, read: One, key_text: strawberry.ID, of: tuple[str, str], after: After
+) -> AsyncGenerator[_Occurred]:
+    """Follow one row; without ``after`` it begins with the row's newest event."""
+    ctx = info.context
+    noun, subject = of
+    key = key_of(noun, str(key_text))
+    await fetch.find(ctx, read, -1 if key is None else key, (), what=noun.lower())
+    interest = Interest(ctx.require(read.permission), subject, subject_id=key)
+    async for event in ctx.services.events.follow(interest, after=_after(after), latest=True):
+        yield _Occurred(event)
+
+
+async def _all(
+    info: Info, permission: str, subject: str, store_id: strawberry.ID | None, after: Any
+) -> AsyncGenerator[_Occurred]:
+    ctx, key = info.context, None
+    if store_id is not None:
+        key = key_of("Store", str(store_id))
+        await fetch.find(ctx, stores.by_id, -1 if key is None else key, (), what="store")
+    interest = Interest(ctx.require(permission), subject, store_id=key)
+    async for event in ctx.services.events.follow(interest, after=_after(after)):
+        yield _Occurred(event)
+
+
+@strawberry.type(description="What can be watched.")
+class Subscription:
+    @strawberry.subscription(
+        description="An order's events, beginning with the newest one.", graphql_type=OrderEvent
+    )
+    async def order_status(
+        self, info: Info, id: GlobalId, after: After = None
+    ) -> AsyncGenerator[Any]:
+        async for event in _one(info, orders.by_id, id, ("Order", ORDER), after):
+            yield event
+
+    @strawberry.subscription(
+        description="New events of all orders that you may see, or of one store.",
+        graphql_type=OrderEvent,
+    )
+    async def orders(
+        self, info: Info, store_id: StoreId = None, after: After = None
+    ) -> AsyncGenerator[Any]:
+        async for event in _all(info, "order:view", ORDER, store_id, after):
+            yield event
+
+    @strawberry.subscription(
+        description="A job's events, beginning with the newest one.", graphql_type=JobEvent
+    )
+    async def job_status(
+        self, info: Info, id: GlobalId, after: After = None
+    ) -> AsyncGenerator[Any]:
+        async for event in _one(info, jobs.by_id, id, ("Job", JOB), after):
+            yield event
+
+    @strawberry.subscription(
+        description="New events of all jobs that you may see, or of one store.",
+        graphql_type=JobEvent,
+    )
+    async def jobs(
+        self, info: Info, store_id: StoreId = None, after: After = None
+    ) -> AsyncGenerator[Any]:
+        async for event in _all(info, "job:view", JOB, store_id, after):
+            yield event
+
+    @strawberry.subscription(
+        description="A balance's movements, beginning with the newest one.",
+        graphql_type=BalanceEvent,
+    )
+    async def balance(self, info: Info, id: GlobalId, after: After = None) -> AsyncGenerator[Any]:
+        async for event in _one(info, balances.by_id, id, ("Balance", BALANCE), after):
+            yield event
