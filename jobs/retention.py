@@ -1,0 +1,61 @@
+"""What is not kept for ever: old events, messages about them, answers for repeated calls."""
+
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import delete, func, select
+
+from db.base import Base
+from db.models import Consumer, Event, IdempotencyRecord, WebhookDelivery, WebhookStatus
+from resolvers.services import Services
+
+KEPT = timedelta(days=30)
+BATCH = 1000
+
+
+async def sweep(services: Services) -> None:
+    """Remove what is too old, some rows at a time, so that nobody waits long for a lock."""
+    now = services.clock()
+    before = now - KEPT
+    await _remove(services, IdempotencyRecord, IdempotencyRecord.expires_at <= now)
+    await _remove(
+        services,
+        WebhookDelivery,
+        WebhookDelivery.created_at < before,
+        WebhookDelivery.status != WebhookStatus.PENDING,
+    )
+    first = await _first_event_to_keep(services, before)
+    await _remove(services, Event, Event.position < first)
+
+
+async def _first_event_to_keep(services: Services, before: Any) -> int:
+    """The least position to keep. No event after it is removed: readers rely on there being no gap.
+
+    Kept are events that are recent, that a consumer has not read, or that a message is about, and
+    always the newest, so that positions only ever grow.
+    """
+    needed = (
+        select(func.min(Event.position)).where(Event.created_at >= before),
+        select(func.min(Consumer.position) + 1),
+        select(func.min(Event.position)).select_from(Event).join(WebhookDelivery),
+        select(func.max(Event.position)),
+    )
+    async with services.database.read() as connection:
+        found = [(await connection.execute(query)).scalar() for query in needed]
+    if found[1] is None:  # nobody has read any yet
+        return 0
+    return min(position for position in found if position is not None)
+
+
+async def _remove(services: Services, row: type[Base], *conditions: Any) -> None:
+    key: Any = row.__mapper__.columns["id"]
+    some = select(key).where(*conditions).order_by(key).limit(BATCH)
+    while True:
+        async with services.database.write() as tx:
+            ids = (await tx.scalars(some)).all()
+            if ids:
+                await tx.execute(
+                    delete(row).where(key.in_(ids)).execution_options(synchronize_session=False)
+                )
+        if len(ids) < BATCH:
+            return
