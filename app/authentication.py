@@ -1,0 +1,70 @@
+"""Credentials of a request, and the address it comes from."""
+
+import ipaddress
+from collections.abc import Mapping, Sequence
+
+from resolvers.errors import Forbidden, Unauthenticated
+from resolvers.identity import key_holder
+from resolvers.services import Services
+from resolvers.viewer import Viewer
+
+CREDENTIALS = ("authorization", "x-api-key")
+USED_FOR = "/graphql"
+
+
+def credentials(headers: Mapping[str, object]) -> dict[str, str]:
+    """The headers (or values of a ``connection_init``) that hold a credential, in lower case."""
+    named = {str(name).lower(): value for name, value in headers.items()}
+    return {name: str(named[name]) for name in CREDENTIALS if named.get(name) is not None}
+
+
+async def viewer_of(
+    services: Services, headers: Mapping[str, object], *, remote: str | None
+) -> Viewer | None:
+    """The viewer of an ``Authorization: Bearer`` or ``X-API-Key`` header; None without either.
+
+    Counts a request of the key. Raises ``Unauthenticated`` for a credential that is not valid,
+    ``Forbidden`` where the key may not be used from ``remote``.
+    """
+    given = credentials(headers)
+    key = given.get("x-api-key")
+    if key is None and "authorization" in given:
+        scheme, _, key = given["authorization"].partition(" ")
+        if scheme.lower() != "bearer":
+            raise Unauthenticated("use Authorization: Bearer, or X-API-Key")
+    if key is None:
+        return None
+    holder = await key_holder(services, key.strip())
+    if not holder.allows(remote):
+        raise Forbidden("this API key may not be used from this address")
+    services.usage.count(holder.api_key_id, USED_FOR, services.clock())
+    return holder.viewer
+
+
+class Proxies:
+    """Which peers may say whom they speak for."""
+
+    def __init__(self, networks: Sequence[str]) -> None:
+        """``networks`` in CIDR form. Raises ``ValueError``."""
+        self._trusted = [ipaddress.ip_network(network, strict=False) for network in networks]
+
+    def client(self, peer: str | None, forwarded_for: Sequence[str]) -> str | None:
+        """The client's address: the nearest one that is not a trusted proxy.
+
+        ``forwarded_for`` holds the values of X-Forwarded-For, which anybody can send; it counts
+        only as far as trusted proxies have written it.
+        """
+        if peer is None or not self._trusts(peer):
+            return peer
+        hops = [hop.strip() for value in forwarded_for for hop in value.split(",") if hop.strip()]
+        for hop in reversed(hops):
+            if not self._trusts(hop):
+                return hop
+        return hops[0] if hops else peer
+
+    def _trusts(self, address: str) -> bool:
+        try:
+            parsed = ipaddress.ip_address(address)
+        except ValueError:
+            return False
+        return any(parsed in network for network in self._trusted)

@@ -1,0 +1,235 @@
+"""``python -m app``: serve, work, and what operators do by hand."""
+
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.progress import Progress
+from rich.table import Table
+
+from app import credentials, keys_cli
+from app.settings import Settings
+from app.terminal import err, fail, out, run, settings, show
+from resolvers.services import Services
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="storegraph: one GraphQL schema over a combined commerce domain, and legacy REST APIs.",
+)
+app.add_typer(keys_cli.app, name="keys")
+SCHEMA_FILE = Path("schema/schema.graphql")
+Host = Annotated[str | None, typer.Option(help="Address to listen on.")]
+Port = Annotated[int | None, typer.Option(help="Port to listen on; 0 picks a free one.")]
+Workers = Annotated[int | None, typer.Option(help="Serving processes on that port.")]
+
+
+def main() -> None:
+    app()
+
+
+@app.command()
+def serve(
+    host: Host = None,
+    port: Port = None,
+    workers: Workers = None,
+    worker: Annotated[int | None, typer.Option(hidden=True)] = None,
+) -> None:
+    """Serve GraphQL and the legacy APIs, with demo data at the first start."""
+    from app import serving, supervisor  # noqa: PLC0415 - only the servers need the servers
+
+    chosen = settings(host=host, port=port, workers=workers)
+    if worker is not None:
+        run(serving.serve(chosen, worker=serving.Worker(worker)))
+        return
+    try:
+        if chosen.workers == 1:
+            run(_serve_alone(chosen))
+        else:
+            run(_serve_many(chosen))
+    except supervisor.WorkersFail as error:
+        fail(str(error))
+
+
+async def _serve_alone(chosen: Settings) -> None:
+    from app import serving  # noqa: PLC0415
+
+    await _plant_demo(chosen)
+
+    async def started(address: str) -> None:
+        _welcome(chosen, address)
+
+    await serving.serve(chosen, started=started)
+
+
+async def _serve_many(chosen: Settings) -> None:
+    from app import serving, supervisor  # noqa: PLC0415
+
+    await _plant_demo(chosen)
+
+    async def started(port: int) -> None:
+        address = serving.local_address(chosen.host, port)
+        _welcome(chosen, chosen.base_url if chosen.public_url else address)
+
+    await supervisor.supervise(chosen, started=started)
+
+
+async def _plant_demo(chosen: Settings) -> None:
+    """Bring an embedded database up to date, and fill an empty one where the demo is on."""
+    from app.assembly import open_services  # noqa: PLC0415
+    from resolvers.organizations import slugs  # noqa: PLC0415
+
+    if not chosen.with_demo:
+        return
+    async with open_services(chosen, background=False) as services:
+        if not await slugs(services.database):
+            await _seed(chosen, services, 1)
+
+
+def _welcome(chosen: Settings, address: str) -> None:
+    if chosen.with_demo:
+        credentials.refresh(chosen, base_url=address)
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_row("GraphQL", f"{address}/graphql")
+    if chosen.graphiql:
+        table.add_row("", "[dim]the same address in a browser is GraphiQL[/dim]")
+    table.add_row("InstaMarket", f"{address}/instamarket/api/v1")
+    table.add_row("Health, metrics", f"{address}/health/ready, {address}/metrics")
+    if (chosen.data_dir / credentials.FILE).exists() and chosen.with_demo:
+        table.add_row("Demo credentials", escape(str(chosen.data_dir / credentials.FILE)))
+    out.print("[bold green]storegraph is serving[/bold green]")
+    show(table)
+
+
+@app.command()
+def work() -> None:
+    """Run jobs until stopped; for databases that serving processes leave the jobs of."""
+    from app import serving  # noqa: PLC0415
+
+    run(serving.work(settings()))
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database to this version's schema."""
+    from db.migrate import upgrade  # noqa: PLC0415
+
+    chosen = settings()
+    if chosen.is_embedded:
+        chosen.data_dir.mkdir(parents=True, exist_ok=True)
+    done = run(upgrade(chosen.database))
+    if done.changed:
+        out.print(f"Migrated from {done.before or 'nothing'} to {done.after}.")
+    else:
+        out.print(f"Nothing to do: the database is at {done.after}.")
+
+
+@app.command()
+def seed(
+    scale: Annotated[float, typer.Option(min=0.01, help="Times the usual amount.")] = 1,
+) -> None:
+    """Fill an empty database with demo data."""
+
+    async def fill() -> None:
+        from app.assembly import open_services  # noqa: PLC0415
+
+        async with open_services(chosen, background=False) as services:
+            await _seed(chosen, services, scale)
+
+    from app.seed import NotEmpty  # noqa: PLC0415
+
+    chosen = settings()
+    try:
+        run(fill())
+    except NotEmpty as error:
+        fail(str(error))
+    out.print(f"Demo credentials: {escape(str(chosen.data_dir / credentials.FILE))}")
+
+
+async def _seed(chosen: Settings, services: Services, scale: float) -> None:
+    from app.seed import run as plant  # noqa: PLC0415
+
+    with Progress(console=err, transient=True) as shown:
+        bar = shown.add_task("Creating demo data", total=None)
+        await plant(
+            services,
+            scale=scale,
+            progress=lambda done, total: shown.update(bar, completed=done, total=total),
+            keep=partial(credentials.keep, chosen),
+        )
+
+
+@app.command("export-schema")
+def export_schema(
+    path: Annotated[Path, typer.Argument(help="File to write.")] = SCHEMA_FILE,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; fail where the file differs.")
+    ] = False,
+) -> None:
+    """Print the GraphQL schema into a file."""
+    from schema import make_schema  # noqa: PLC0415
+
+    text = make_schema().as_str() + "\n"
+    if not check:
+        path.write_text(text, encoding="utf-8")
+        out.print(f"Wrote {escape(str(path))}.")
+    elif not path.exists() or path.read_text(encoding="utf-8") != text:
+        fail(f"{path} is not what the code says: run export-schema")
+
+
+@app.command()
+def deposit(
+    network: Annotated[str, typer.Option(help="Such as usdt_trc_20.")],
+    amount: Annotated[str, typer.Option(help="In USDT, exactly as the top-up asks for it.")],
+) -> None:
+    """Send USDT to our wallet on the simulated chain. No real money moves."""
+    from app.assembly import open_services  # noqa: PLC0415
+    from providers.chain import SimulatedChain  # noqa: PLC0415
+    from resolvers.money import micro  # noqa: PLC0415
+
+    async def send() -> str:
+        async with open_services(settings(), background=False) as services:
+            chain = SimulatedChain(services.database, {})
+            return await chain.send(network, units)
+
+    try:
+        units = micro(amount)
+        if units <= 0:
+            fail("an amount is greater than zero")
+        transaction = run(send())
+    except ValueError as error:
+        fail(str(error))
+    out.print(
+        f"Sent {amount} USDT over {escape(network)}: transaction {transaction}", soft_wrap=True
+    )
+
+
+@app.command()
+def audit(
+    last: Annotated[int, typer.Option(min=1, max=1000, help="How many entries.")] = 50,
+) -> None:
+    """The newest entries of the audit log, of all organizations."""
+    from app.assembly import open_services  # noqa: PLC0415
+    from resolvers.audit import newest  # noqa: PLC0415
+
+    async def read() -> list[tuple[str, ...]]:
+        async with open_services(settings(), background=False) as services:
+            return [
+                (
+                    f"{row.created_at:%Y-%m-%d %H:%M:%S}",
+                    str(row.organization_id),
+                    row.actor,
+                    row.action,
+                    f"{row.subject_type} {row.subject_id or ''}",
+                    str(row.details),
+                )
+                for row in await newest(services.database, last)
+            ]
+
+    table = Table("When (UTC)", "Organization", "Who", "What", "To", "Details")
+    for cells in run(read()):
+        table.add_row(*map(escape, cells))
+    show(table)

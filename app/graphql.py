@@ -1,0 +1,257 @@
+"""GraphQL over HTTP, graphql-transport-ws and server-sent events, on aiohttp."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing, suppress
+from datetime import timedelta
+from typing import Any, cast
+from weakref import WeakSet
+
+import orjson
+from aiohttp import WSCloseCode, web
+from cross_web import AiohttpHTTPRequestAdapter, AsyncHTTPRequestAdapter, HTTPException
+from strawberry.aiohttp.views import GraphQLView
+from strawberry.exceptions import ConnectionRejectionError
+from strawberry.http import GraphQLHTTPResponse, GraphQLRequestData, process_result
+from strawberry.schema import BaseSchema
+from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
+from strawberry.subscriptions import GRAPHQL_SSE_PROTOCOL, GRAPHQL_TRANSPORT_WS_PROTOCOL
+from strawberry.types import ExecutionResult
+from strawberry.types.graphql import OperationType
+
+from app import incoming, uploads
+from app.authentication import credentials, viewer_of
+from app.metrics import STREAMS
+from app.refusals import refusal, refusal_of
+from app.sockets import MESSAGE_SIZE, Handler, SocketContext
+from resolvers.context import Context
+from resolvers.errors import Malformed, MethodNotAllowed, StoreError
+from resolvers.services import Services
+from rest_compat.dialect import REMOTE, REQUEST_ID
+
+JSON = "application/json"
+GRAPHQL_JSON = "application/graphql-response+json"
+SUBSCRIPTIONS_PER_SOCKET = 100
+GONE_CHECK = 1.0
+CLOSING = 3.0
+"""Seconds: how often to look for clients that are gone, and how long to wait for their goodbye."""
+Page = Callable[[web.Request], web.Response]
+
+
+class View(GraphQLView[Context, None]):
+    """Strawberry's view with our context, JSON and checks.
+
+    WebSocket clients may send their credential in ``connection_init`` (browsers cannot set
+    headers there): ``{"Authorization": "Bearer …"}`` or ``{"X-API-Key": "…"}``.
+    """
+
+    graphql_transport_ws_handler_class = Handler
+
+    def __init__(
+        self,
+        schema: BaseSchema,
+        services: Services,
+        *,
+        allowed_origins: Sequence[str],
+        page: Page | None,
+        init_timeout: float = 10,
+    ) -> None:
+        """``init_timeout``: seconds in which a WebSocket must begin with ``connection_init``."""
+        super().__init__(
+            schema=schema,
+            graphql_ide="graphiql" if page else None,
+            subscription_protocols=(GRAPHQL_TRANSPORT_WS_PROTOCOL, GRAPHQL_SSE_PROTOCOL),
+            connection_init_wait_timeout=timedelta(seconds=init_timeout),
+            max_subscriptions_per_connection=SUBSCRIPTIONS_PER_SOCKET,
+            allowed_origins=allowed_origins,
+        )
+        self._services = services
+        self._page = page
+        self._sockets: WeakSet[web.WebSocketResponse] = WeakSet()
+        self._streams: set[asyncio.Task[None]] = set()
+
+    async def __call__(self, request: web.Request) -> web.StreamResponse:
+        if request.method == "OPTIONS":
+            return web.Response(status=204, headers={"Allow": "GET, POST, OPTIONS"})
+        try:
+            if not self.is_websocket_request(request) and not self._wants_page(request):
+                if request.method not in incoming.METHODS:
+                    raise MethodNotAllowed(
+                        f"{request.method} is not allowed", details={"allow": incoming.METHODS}
+                    )
+                incoming.refuse_forgery(request)
+            return await self.run(request=request)
+        except StoreError as error:
+            return refusal_of(error)
+        except HTTPException as error:
+            return refusal(error.status_code, error.reason)
+        finally:
+            uploads.close(request)
+
+    async def drain(self) -> None:
+        """End all streams in a way that makes their clients come back, to another process."""
+        for task in tuple(self._streams):
+            task.cancel()  # no "complete": to the client the connection broke
+        closing = [
+            socket.close(code=WSCloseCode.SERVICE_RESTART, message=b"restarting")
+            for socket in tuple(self._sockets)
+        ]
+        await asyncio.gather(*closing, return_exceptions=True)
+
+    # Who is asking
+
+    async def get_context(
+        self, request: web.Request, response: web.Response | web.WebSocketResponse
+    ) -> Context:
+        name, remote = request[REQUEST_ID], request.get(REMOTE)
+        if isinstance(response, web.WebSocketResponse):
+            given = credentials(request.headers)
+            return SocketContext(self._services, request_id=name, remote=remote, headers=given)
+        if self._wants_page(request):
+            return Context(self._services, None, name, remote)
+        viewer = await viewer_of(self._services, request.headers, remote=remote)
+        return Context(self._services, viewer, name, remote)
+
+    async def on_ws_connect(self, context: Context) -> Any:
+        try:
+            await cast("SocketContext", context).renewed()
+        except StoreError as error:
+            raise ConnectionRejectionError from error
+        return await super().on_ws_connect(context)
+
+    # What is asked
+
+    async def parse_http_body(self, request: AsyncHTTPRequestAdapter) -> GraphQLRequestData:
+        stream = self._get_stream_transport_from_headers(request.headers)
+        raw = cast("AiohttpHTTPRequestAdapter", request).request
+        return await incoming.read(raw, stream.protocol if stream else "http")
+
+    async def execute_single(  # noqa: PLR0917 - Strawberry calls it
+        self,
+        request: web.Request,
+        request_adapter: AsyncHTTPRequestAdapter,
+        sub_response: web.Response,
+        context: Context,
+        root_value: None,
+        request_data: GraphQLRequestData,
+    ) -> ExecutionResult:
+        allowed = [OperationType.QUERY]
+        if request.method == "POST":
+            allowed.append(OperationType.MUTATION)
+        try:
+            return await self.schema.execute(
+                request_data.query,
+                variable_values=request_data.variables,
+                context_value=context,
+                operation_name=request_data.operation_name,
+                allowed_operation_types=allowed,
+            )
+        except CannotGetOperationTypeError as error:
+            raise Malformed(error.as_http_error_reason()) from error
+        except InvalidOperationTypeError as error:
+            if error.operation_type is OperationType.MUTATION:
+                raise MethodNotAllowed(
+                    "mutations need POST", details={"allow": ["POST"]}
+                ) from error
+            raise Malformed(
+                "subscriptions need a WebSocket, or Accept: text/event-stream"
+            ) from error
+
+    # What is answered
+
+    async def get_sub_response(self, request: web.Request) -> web.Response:
+        accepted = request.headers.get("Accept", "")
+        return web.Response(content_type=GRAPHQL_JSON if GRAPHQL_JSON in accepted else JSON)
+
+    async def process_result(
+        self, request: web.Request, result: ExecutionResult
+    ) -> GraphQLHTTPResponse:
+        response = process_result(result)
+        if is_request_error(result):
+            response.pop("data", None)
+        return response
+
+    def create_response(
+        self,
+        response_data: GraphQLHTTPResponse | list[GraphQLHTTPResponse],
+        sub_response: web.Response,
+    ) -> web.Response:
+        sub_response.body = orjson.dumps(response_data)
+        if "data" not in response_data and sub_response.content_type == GRAPHQL_JSON:
+            sub_response.set_status(400)
+        return sub_response
+
+    async def create_streaming_response(
+        self,
+        request: web.Request,
+        stream: Callable[[], AsyncGenerator[str, None]],
+        sub_response: web.Response,
+        headers: Mapping[str, str],
+    ) -> web.StreamResponse:
+        response = web.StreamResponse(headers=headers)
+        await response.prepare(request)
+        with STREAMS.labels("sse").track_inprogress():
+            sending = asyncio.create_task(_send(response, stream()))
+            self._streams.add(sending)
+            try:
+                # Nobody tells when a client is gone, so look: heartbeats would notice much later.
+                while not (await asyncio.wait({sending}, timeout=GONE_CHECK))[0]:
+                    if request.transport is None or request.transport.is_closing():
+                        break
+            finally:
+                self._streams.discard(sending)
+                sending.cancel()
+                with suppress(asyncio.CancelledError, ConnectionResetError):
+                    await sending
+        return response
+
+    async def create_websocket_response(
+        self, request: web.Request, subprotocol: str | None
+    ) -> web.WebSocketResponse:
+        protocols = [subprotocol] if subprotocol else []
+        socket = web.WebSocketResponse(
+            protocols=protocols, heartbeat=25, timeout=CLOSING, max_msg_size=MESSAGE_SIZE
+        )
+        await socket.prepare(request)
+        self._sockets.add(socket)
+        return socket
+
+    async def reject_websocket(self, request: web.Request) -> web.Response:
+        return refusal(403, "this origin may not open WebSockets here")
+
+    def should_render_graphql_ide(self, request: Any) -> bool:
+        return self._page is not None and _is_for_people(
+            request.method, request.headers, request.query_params
+        )
+
+    async def render_graphql_ide(self, request: web.Request) -> web.Response:
+        if self._page is None:
+            raise web.HTTPNotFound
+        return self._page(request)
+
+    def _wants_page(self, request: web.Request) -> bool:
+        return self._page is not None and _is_for_people(
+            request.method, request.headers, request.query
+        )
+
+    def encode_json(self, data: object) -> str:
+        return orjson.dumps(data).decode()
+
+    def decode_json(self, data: str | bytes) -> object:
+        return orjson.loads(data)
+
+
+def _is_for_people(method: str, headers: Mapping[str, str], query: Mapping[str, Any]) -> bool:
+    return method == "GET" and "query" not in query and "text/html" in headers.get("Accept", "")
+
+
+def is_request_error(result: ExecutionResult) -> bool:
+    """Whether nothing was executed: the response has no ``data`` then (GraphQL, 7.1)."""
+    return result.data is None and all(error.path is None for error in result.errors or ())
+
+
+async def _send(response: web.StreamResponse, stream: AsyncGenerator[str, None]) -> None:
+    async with aclosing(stream):
+        async for text in stream:
+            await response.write(text.encode())
+    await response.write_eof()

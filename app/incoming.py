@@ -1,0 +1,84 @@
+"""Read one GraphQL request from HTTP, or say what is wrong with it."""
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from aiohttp import web
+from strawberry.http import GraphQLRequestData, GraphQLRequestProtocol
+
+from app import uploads
+from resolvers.errors import Malformed, MethodNotAllowed, UnsupportedMedia
+
+METHODS = ("GET", "POST")
+# A page of any site can make a browser send these without asking us first (CORS).
+SIMPLE_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data", "text/plain")
+# No page can send one of these without asking first.
+PREFLIGHT_HEADERS = (
+    "GraphQL-Require-Preflight",
+    "Apollo-Require-Preflight",
+    "X-Apollo-Operation-Name",
+    "X-Requested-With",
+)
+
+
+def refuse_forgery(request: web.Request) -> None:
+    """Raise ``Malformed`` for a request that a foreign page could have made unasked."""
+    content_type = request.headers.get("Content-Type")
+    if content_type and content_type.partition(";")[0].strip().lower() not in SIMPLE_TYPES:
+        return
+    if any(request.headers.get(name) for name in PREFLIGHT_HEADERS):
+        return
+    raise Malformed(
+        "send Content-Type: application/json, or one of the headers " + ", ".join(PREFLIGHT_HEADERS)
+    )
+
+
+async def read(request: web.Request, protocol: GraphQLRequestProtocol) -> GraphQLRequestData:
+    """The request's document and what goes with it.
+
+    Raises ``Malformed``, ``UnsupportedMedia``, ``MethodNotAllowed``, ``TooLarge``.
+    """
+    if request.method == "GET":
+        return _checked(_from_query(request.query), protocol)
+    if request.method != "POST":
+        raise MethodNotAllowed(f"{request.method} is not allowed", details={"allow": METHODS})
+    if request.content_type == "application/json":
+        return _checked(uploads.decoded(await request.read(), "the body"), protocol)
+    if request.content_type == "multipart/form-data":
+        return _checked(await uploads.read(request), protocol)
+    raise UnsupportedMedia("send Content-Type: application/json")
+
+
+def _from_query(query: Mapping[str, str]) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        name: query[name] for name in ("query", "operationName") if name in query
+    }
+    for name in ("variables", "extensions"):
+        if query.get(name):
+            found[name] = uploads.decoded(query[name], name)
+    return found
+
+
+def _checked(message: Any, protocol: GraphQLRequestProtocol) -> GraphQLRequestData:
+    if isinstance(message, list):
+        raise Malformed("one operation at a time: batches are not taken")
+    if not isinstance(message, dict):
+        raise Malformed("the body must be a JSON object")
+    fields = cast("dict[str, Any]", message)
+    query = fields.get("query")
+    if not isinstance(query, str) or not query.strip():
+        raise Malformed("query must be a GraphQL document")
+    for name, kind, words in (
+        ("operationName", str, "a string"),
+        ("variables", dict, "an object"),
+        ("extensions", dict, "an object"),
+    ):
+        if not isinstance(fields.get(name), kind | None):
+            raise Malformed(f"{name} must be {words}, null or absent")
+    return GraphQLRequestData(
+        query=query,
+        variables=fields.get("variables"),
+        operation_name=fields.get("operationName") or None,
+        extensions=fields.get("extensions"),
+        protocol=protocol,
+    )

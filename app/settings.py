@@ -1,0 +1,127 @@
+"""Settings: environment variables ``STOREGRAPH_*``, read once, frozen."""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Every setting has a default that starts the gateway with nothing else installed."""
+
+    model_config = SettingsConfigDict(env_prefix="STOREGRAPH_", frozen=True, extra="ignore")
+
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    port: int = Field(
+        default=8000, ge=0, le=65535, description="Port to listen on; 0 picks a free one."
+    )
+    workers: int = Field(default=1, ge=1, le=64, description="Serving processes on that port.")
+    public_url: str | None = Field(
+        default=None, description="Address that clients use, if not http://HOST:PORT."
+    )
+    data_dir: Path = Field(default=Path("var"), description="Folder of the embedded defaults.")
+    database_url: str | None = Field(
+        default=None,
+        description="postgresql+asyncpg://… or sqlite+aiosqlite:///…; a file by default.",
+    )
+    database_pool: int = Field(default=10, ge=1, le=200, description="Connections per process.")
+    redis_url: str | None = Field(
+        default=None, description="redis://…; without it events and limits stay in the process."
+    )
+    secret_keys: str | None = Field(
+        default=None,
+        description="Encryption keys (Fernet), comma-separated, newest first; kept in the data "
+        "folder by default.",
+    )
+    admin_token: str | None = Field(
+        default=None,
+        description="Bearer token of the operators' routes; without it they are closed.",
+    )
+    jobs: Literal["embedded", "external"] = Field(
+        default="embedded", description="Run jobs in the serving process, or leave them to `work`."
+    )
+    executor_id: str | None = Field(
+        default=None,
+        description="Name of this job runner, stable over restarts; the host's by default.",
+    )
+    demo: bool | None = Field(
+        default=None,
+        description="Create demo data in an empty database; by default only in the file.",
+    )
+    introspection: bool | None = Field(
+        default=None,
+        description="GraphQL introspection and suggestions; by default in the demo only.",
+    )
+    graphiql: bool = Field(default=True, description="Serve GraphiQL to browsers at /graphql.")
+    max_cost: int = Field(
+        default=20_000, ge=1, description="Most that a GraphQL operation may cost."
+    )
+    max_depth: int = Field(default=15, ge=1, description="Most levels of a GraphQL operation.")
+    dialect_hosts: str = Field(
+        default="", description="Host names of dialects: old.example.com=instamarket,…"
+    )
+    trusted_proxies: str = Field(
+        default="",
+        description="Networks (CIDR) whose X-Forwarded-For is believed, comma-separated.",
+    )
+    allowed_origins: str = Field(
+        default="",
+        description="Origins of browsers that may call from other sites, comma-separated.",
+    )
+    webhook_private_addresses: bool = Field(
+        default=False, description="Allow webhooks to private and loopback addresses."
+    )
+    chain: Literal["simulated"] = Field(default="simulated", description="Where deposits are seen.")
+    wallets: str = Field(default="", description="Receiving addresses: usdt_trc_20=T…,…")
+    fulfillment_timeout: int = Field(
+        default=600,
+        ge=1,
+        description="Seconds after which an open wholesale order fails and is refunded.",
+    )
+    sweep_interval: float = Field(
+        default=30, gt=0, description="Seconds between sweeps of open orders."
+    )
+    deposit_interval: float = Field(
+        default=5, gt=0, description="Seconds between scans for deposits."
+    )
+    shutdown_timeout: float = Field(
+        default=20, gt=0, description="Seconds to finish requests in flight."
+    )
+    log_format: Literal["console", "json"] = Field(
+        default="console", description="Form of log lines."
+    )
+    log_level: str = Field(default="INFO", description="Least level that is logged.")
+
+    @cached_property
+    def database(self) -> str:
+        return self.database_url or f"sqlite+aiosqlite:///{self.data_dir.resolve()}/storegraph.db"
+
+    @property
+    def is_embedded(self) -> bool:
+        return self.database.startswith("sqlite")
+
+    @property
+    def with_demo(self) -> bool:
+        return self.is_embedded and self.database_url is None if self.demo is None else self.demo
+
+    @property
+    def with_introspection(self) -> bool:
+        return self.with_demo if self.introspection is None else self.introspection
+
+    @property
+    def base_url(self) -> str:
+        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+
+def listed(text: str) -> list[str]:
+    """The non-empty parts of a comma-separated setting."""
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def mapped(text: str) -> dict[str, str]:
+    """The ``name=value`` parts of a comma-separated setting. Raises ``ValueError``."""
+    return {
+        name.strip(): value.strip() for name, value in (part.split("=", 1) for part in listed(text))
+    }

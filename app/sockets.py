@@ -1,0 +1,90 @@
+"""graphql-transport-ws: Strawberry's protocol, with stricter messages and fresh authorisation."""
+
+from collections.abc import Mapping
+from copy import copy
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from graphql import GraphQLError
+from strawberry.http.exceptions import WebSocketDisconnected
+from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import (
+    BaseGraphQLTransportWSHandler,
+    Operation,
+)
+from strawberry.subscriptions.protocols.graphql_transport_ws.types import Message
+
+from app.authentication import viewer_of
+from app.metrics import STREAMS
+from resolvers.context import Context
+from resolvers.errors import StoreError
+
+MESSAGE_SIZE = 1 << 20
+NORMAL_MESSAGES = ("connection_init", "ping", "pong")
+
+
+@dataclass(slots=True)
+class SocketContext(Context):
+    """A connection: its credential, of which every operation makes a context of its own."""
+
+    headers: Mapping[str, object] = field(default_factory=dict[str, object])
+
+    async def renewed(self) -> Context:
+        """A context of the viewer as they are now. Raises ``Unauthenticated``, ``Forbidden``."""
+        given: Mapping[str, object] = {}
+        if isinstance(self.connection_params, dict):
+            given = cast("Mapping[str, object]", self.connection_params)
+        viewer = await viewer_of(self.services, {**given, **self.headers}, remote=self.remote)
+        return Context(self.services, viewer, self.request_id, self.remote)
+
+
+class Handler(BaseGraphQLTransportWSHandler[Context, None]):
+    async def handle_message(self, message: Message) -> None:
+        if problem := _problem(message):
+            await self.handle_invalid_message(problem)
+        else:
+            await super().handle_message(message)
+
+    async def run_operation(self, operation: Operation[Context, None]) -> None:
+        with STREAMS.labels("websocket").track_inprogress():
+            try:
+                context = await cast("SocketContext", self.context).renewed()
+            except StoreError as error:
+                refused = GraphQLError(str(error), extensions={"code": error.code})
+                await operation.send_initial_errors([refused])
+                return
+            # All that a connection shares, but for the context, which is this operation's own.
+            alone = copy(self)
+            alone.context = context
+            try:
+                await super(Handler, alone).run_operation(operation)
+            except WebSocketDisconnected:
+                return  # nobody is left to be told
+
+
+def _problem(message: Any) -> str | None:
+    """What breaks the protocol, which Strawberry would stumble over; None where nothing does."""
+    if not isinstance(message, dict):
+        return "a message must be an object"
+    fields = cast("dict[str, Any]", message)
+    kind = fields.get("type")
+    if kind in NORMAL_MESSAGES:
+        return None
+    if kind not in ("subscribe", "complete"):
+        return "unknown message type"
+    if not isinstance(fields.get("id"), str) or not fields["id"]:
+        return "id must be a string that is not empty"
+    payload = fields.get("payload")
+    if kind == "subscribe" and not _is_request(payload):
+        return "payload must hold a query, and variables and operationName of the right types"
+    return None
+
+
+def _is_request(payload: Any) -> bool:
+    if not isinstance(payload, dict):
+        return False
+    fields = cast("dict[str, Any]", payload)
+    return (
+        isinstance(fields.get("query"), str)
+        and isinstance(fields.get("variables"), dict | None)
+        and isinstance(fields.get("operationName"), str | None)
+    )

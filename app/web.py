@@ -1,0 +1,82 @@
+"""The application: one GraphQL endpoint, the dialects, health and metrics."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from aiohttp import web
+
+from app import cors, graphiql, middlewares
+from app.authentication import Proxies
+from app.graphql import View
+from app.health import Health
+from app.pages import graphiql_page
+from app.settings import Settings, listed, mapped
+from resolvers.services import Services
+from rest_compat.dialect import Dialect
+from schema import Schema, make_schema
+from schema.limits import Limits
+
+SERVICES = web.AppKey("services", Services)
+HEALTH = web.AppKey("health", Health)
+VIEW = web.AppKey("view", View)
+GRAPHQL = "/graphql"
+BODY_SIZE = 1 << 20
+
+
+def create_app(
+    services: Services,
+    settings: Settings,
+    *,
+    dialects: Sequence[Dialect[Any]] = (),
+    schema: Schema | None = None,
+) -> web.Application:
+    """The whole gateway over given services; whoever builds them starts and closes them.
+
+    Another ``schema`` than the store's own is for tests of what surrounds it.
+    Raises ``ValueError`` for settings that name hosts of dialects, origins or proxies wrongly.
+    """
+    chain = [
+        middlewares.observed(Proxies(listed(settings.trusted_proxies))),
+        middlewares.refusals,
+    ]
+    if hosts := _by_host(settings, dialects):
+        chain.append(middlewares.hosted(hosts))
+    app = web.Application(client_max_size=BODY_SIZE, middlewares=chain)
+    origins = listed(settings.allowed_origins)
+    limits = Limits(cost=settings.max_cost, depth=settings.max_depth)
+    app[SERVICES] = services
+    app[HEALTH] = Health(services)
+    app[VIEW] = View(
+        schema or make_schema(introspection=settings.with_introspection, limits=limits),
+        services,
+        allowed_origins=origins,
+        page=graphiql_page(settings) if settings.graphiql else None,
+    )
+    app.router.add_route("*", GRAPHQL, app[VIEW])
+    app.add_routes(app[HEALTH].routes())
+    if settings.graphiql:
+        app.add_routes(graphiql.routes())
+    for dialect in dialects:
+        app.add_routes(dialect.routes())
+    app.on_response_prepare.append(middlewares.name_response)
+    app.on_response_prepare.append(cors.granting(GRAPHQL, origins))
+    app.on_shutdown.append(drain)
+    return app
+
+
+async def drain(app: web.Application) -> None:
+    """Say that the process is about to stop, and send those who follow streams elsewhere.
+
+    Requests in flight go on. Once more does nothing more.
+    """
+    app[HEALTH].draining = True
+    await app[VIEW].drain()
+    app[SERVICES].events.close()
+
+
+def _by_host(settings: Settings, dialects: Sequence[Dialect[Any]]) -> dict[str, Dialect[Any]]:
+    named = {dialect.name: dialect for dialect in dialects}
+    hosts = mapped(settings.dialect_hosts)
+    if unknown := sorted(set(hosts.values()) - set(named)):
+        raise ValueError(f"STOREGRAPH_DIALECT_HOSTS names no dialect: {', '.join(unknown)}")
+    return {host.lower(): named[name] for host, name in hosts.items()}
