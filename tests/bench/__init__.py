@@ -1,0 +1,1 @@
+"""``make bench``: load figures, each beside a bare aiohttp handler."""

@@ -1,0 +1,142 @@
+"""A real application over a real database; only the world outside is stood in for."""
+
+import asyncio
+import os
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from aiohttp.test_utils import TestClient, TestServer
+from sqlalchemy import event
+
+from app.settings import Settings
+from app.web import create_app
+from db.engine import Database, connect
+from providers.chain import SimulatedChain
+from providers.memory import MemoryLimiter, NoJobs
+from resolvers.feed import Feed
+from resolvers.services import Services
+from resolvers.vault import Vault
+from tests import databases
+from tests.databases import POSTGRES
+from tests.kit import Client, GraphQL, Make, Rest, instamarket_door
+
+REDIS = os.environ.get("STOREGRAPH_TEST_REDIS_URL")
+REQUIRED = os.environ.get("STOREGRAPH_TEST_REQUIRE_SERVICES") == "1"
+FEED = ("event.position", "UPDATE event SET position", "pg_advisory_xact_lock")
+# So many of GraphQL's and the ledger's promises rest on SQL that both databases take every test.
+DATABASES = ["sqlite", "postgresql"] if POSTGRES or REQUIRED else ["sqlite"]
+
+
+def pytest_configure() -> None:
+    if REQUIRED and not (POSTGRES and REDIS):
+        raise pytest.UsageError("PostgreSQL and Redis are required here, but not configured")
+
+
+@pytest.fixture(params=DATABASES)
+def database_kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return databases.new_sqlite(tmp_path_factory.mktemp("sqlite"))
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """One database for all tests of this process."""
+    with databases.new_postgres(tables=True) as url:
+        yield url
+
+
+@pytest.fixture
+def database_url(database_kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> str:
+    """The address of a database with all tables and no rows."""
+    if database_kind == "sqlite":
+        return databases.copied(request.getfixturevalue("sqlite_template"), tmp_path)
+    return databases.emptied(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture
+def bare_database_url(database_kind: str, tmp_path: Path) -> Iterator[str]:
+    """The address of a database without tables."""
+    if database_kind == "sqlite":
+        yield f"sqlite+aiosqlite:///{tmp_path}/bare.db"
+        return
+    with databases.new_postgres(tables=False) as url:
+        yield databases.asyncpg_url(url)
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncGenerator[Database]:
+    opened = connect(database_url, durable=False)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(data_dir=tmp_path, introspection=True, admin_token="admin-token-of-tests")
+
+
+@pytest.fixture
+async def services(database: Database) -> AsyncGenerator[Services]:
+    feed = Feed(database)
+    made = Services(
+        database=database,
+        vault=Vault([Vault.new_key()]),
+        events=feed,
+        limiter=MemoryLimiter(),
+        chain=SimulatedChain(database, {}),
+        jobs=NoJobs(),
+    )
+    running = asyncio.create_task(feed.run())
+    yield made
+    running.cancel()
+    with suppress(asyncio.CancelledError):
+        await running
+
+
+@pytest.fixture
+def make(services: Services) -> Make:
+    return Make(services)
+
+
+@pytest.fixture
+async def client(services: Services, settings: Settings) -> AsyncGenerator[Client]:
+    async with TestClient(TestServer(create_app(services, settings))) as opened:
+        yield opened
+
+
+@pytest.fixture
+def gql(client: Client) -> GraphQL:
+    return GraphQL(client)
+
+
+@pytest.fixture
+def statements(database: Database) -> Iterator[list[str]]:
+    """Every SQL statement of requests since the test began, or since ``.clear()``.
+
+    The feed reads in the background at moments of its own; its statements are not counted.
+    """
+    seen: list[str] = []
+
+    def record(*call: object) -> None:
+        text = str(call[2])
+        if not text.startswith("BEGIN") and not any(mark in text for mark in FEED):
+            seen.append(text)
+
+    engines = [database.writing, database.reading]
+    for engine in engines:
+        event.listen(engine.sync_engine, "before_cursor_execute", record)
+    yield seen
+    for engine in engines:
+        event.remove(engine.sync_engine, "before_cursor_execute", record)
+
+
+@pytest.fixture
+async def instamarket(services: Services, settings: Settings) -> AsyncGenerator[Rest]:
+    async with instamarket_door(services, settings) as door:
+        yield door

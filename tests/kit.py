@@ -1,0 +1,478 @@
+"""What tests speak with: rows, GraphQL, and the old dialects."""
+
+import hashlib
+import hmac
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from inspect import signature
+from typing import Any, TypeVar
+from urllib.parse import quote
+from uuid import uuid4
+
+import orjson
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+from sqlalchemy import Enum as SqlEnum
+from sqlalchemy import case, func, select
+from yarl import URL
+
+from app.settings import Settings
+from app.web import create_app
+from db import models
+from db.base import Base, UtcDateTime, now
+from jobs.runner import Runner
+from resolvers import identity, keys, ledger
+from resolvers.jobs import OPEN
+from resolvers.money import micro
+from resolvers.services import Services
+from resolvers.viewer import WHOLESALE
+from rest_compat.dialect import Contract, check
+from rest_compat.instamarket import instamarket
+
+Client = TestClient[web.Request, web.Application]
+R = TypeVar("R", bound=Base)
+
+
+def gid(row: Any) -> str:
+    """The global id of a row in GraphQL."""
+    noun = {models.Order: "Order", models.Account: "Balance"}.get(type(row), type(row).__name__)
+    return keys.global_id(noun, row.id)
+
+
+@dataclass
+class Make:
+    """Save rows; every column that a test does not care about has a plausible default."""
+
+    services: Services
+    count: int = 0
+    _tenants: dict[str, models.Organization] = field(default_factory=dict)
+
+    def _next(self) -> int:
+        self.count += 1
+        return self.count
+
+    async def organization(self, name: str = "Acme") -> models.Organization:
+        """The organization of this name, made at its first mention."""
+        if name not in self._tenants:
+            self._tenants[name] = await self.save(
+                models.Organization(name=name, slug=f"{name.lower()}-{self._next()}")
+            )
+        return self._tenants[name]
+
+    async def store(self, of: str = "Acme", **columns: Any) -> models.Store:
+        owner = await self.organization(of)
+        n = self._next()
+        values = {"name": f"Store {n}", "subdomain": f"store-{n}", **columns}
+        return await self.save(models.Store(organization_id=owner.id, **values))
+
+    async def product(
+        self,
+        store: models.Store,
+        *,
+        stock: int = 10,
+        price: str = "10.00",
+        items: int = 0,
+        **columns: Any,
+    ) -> models.Product:
+        """A product with one default variant; ``items`` deliverable goods make it digital."""
+        n = self._next()
+        amount = micro(price)
+        values = {
+            "title": f"Product {n}",
+            "slug": f"product-{n}",
+            "currency": store.currency,
+            "price_min": amount,
+            "price_max": amount,
+            "stock": items or stock,
+            "is_digital": items > 0,
+            **columns,
+        }
+        product = await self.save(models.Product(**self._of(store), **values))
+        variant = await self.variant(product, price=price, stock=items or stock)
+        await self.stock_items(variant, items)
+        return product
+
+    async def variant(
+        self, product: models.Product, *, price: str = "10.00", **columns: Any
+    ) -> models.Variant:
+        values = {"sku": f"SKU-{self._next()}", "currency": product.currency, **columns}
+        return await self.save(
+            models.Variant(
+                organization_id=product.organization_id,
+                store_id=product.store_id,
+                product_id=product.id,
+                price=micro(price),
+                **values,
+            )
+        )
+
+    async def only_variant(self, product: models.Product) -> models.Variant:
+        async with self.services.database.write() as session:
+            found = select(models.Variant).where(models.Variant.product_id == product.id)
+            return (await session.scalars(found)).one()
+
+    async def setting(self, store: models.Store, group: str, name: str, value: Any) -> None:
+        await self.save(models.StoreSetting(**self._of(store), group=group, name=name, value=value))
+
+    async def foreign_balance(self) -> models.Account:
+        """A balance of another organization."""
+        key = await self.key("Other")
+        return await fund(self.services, key, "10")
+
+    async def stock_items(self, variant: models.Variant, count: int) -> None:
+        for n in range(count):
+            content = {"login": f"user{variant.id}-{n}", "password": f"pass{n}"}
+            await self.save(
+                models.StockItem(
+                    organization_id=variant.organization_id,
+                    store_id=variant.store_id,
+                    variant_id=variant.id,
+                    content=self.services.vault.seal(content),
+                )
+            )
+
+    async def customer(self, store: models.Store, **columns: Any) -> models.Customer:
+        values = {"email": f"c{self._next()}@example.com", "first_name": "Ada", **columns}
+        return await self.save(models.Customer(**self._of(store), **values))
+
+    async def review(self, product: models.Product, **columns: Any) -> models.Review:
+        values = {
+            "author": "Ada",
+            "rating": 5,
+            "body": "Good.",
+            "status": models.ReviewStatus.PUBLISHED,
+            **columns,
+        }
+        return await self.save(
+            models.Review(
+                organization_id=product.organization_id,
+                store_id=product.store_id,
+                product_id=product.id,
+                **values,
+            )
+        )
+
+    async def brand(self, store: models.Store, **columns: Any) -> models.Brand:
+        n = self._next()
+        values = {"name": f"Brand {n}", "slug": f"brand-{n}", **columns}
+        return await self.save(models.Brand(**self._of(store), **values))
+
+    async def category(
+        self, store: models.Store, parent: models.Category | None = None, **columns: Any
+    ) -> models.Category:
+        n = self._next()
+        values = {"name": f"Category {n}", "slug": f"category-{n}", **columns}
+        category = models.Category(
+            **self._of(store), parent_id=parent.id if parent else None, **values
+        )
+        if parent:
+            category.path = f"{parent.path}{parent.id}/"
+        return await self.save(category)
+
+    async def offer(
+        self, variant: models.Variant, *, price: str = "9.00", **columns: Any
+    ) -> models.Offer:
+        values = {"merchant": f"Merchant {self._next()}", "currency": variant.currency, **columns}
+        return await self.save(
+            models.Offer(
+                organization_id=variant.organization_id,
+                store_id=variant.store_id,
+                product_id=variant.product_id,
+                variant_id=variant.id,
+                price=micro(price),
+                **values,
+            )
+        )
+
+    async def file(self, store: models.Store, **columns: Any) -> models.File:
+        n = self._next()
+        values = {
+            "name": f"{n}.png",
+            "key": f"files/{n}",
+            "content_type": "image/png",
+            "size": 100,
+            "sha256": "0" * 64,
+            **columns,
+        }
+        return await self.save(models.File(**self._of(store), **values))
+
+    async def row(self, kind: type[R], of: str) -> R:
+        """A row of any kind that an organization may see, with all the rows that it needs."""
+        made = await self._row(kind, of)
+        if isinstance(made, models.User):
+            owner, role = await self.organization(of), models.Role.VIEWER
+            await self.save(models.Membership(organization_id=owner.id, user_id=made.id, role=role))
+        return made
+
+    async def _row(self, kind: type[R], of: str) -> R:
+        owner = await self.organization(of)
+        if isinstance(owner, kind):
+            return owner
+        columns: dict[str, Any] = {}
+        for name, parameter in signature(kind).parameters.items():
+            if parameter.default is not parameter.empty:
+                continue
+            column = kind.__table__.columns[name]
+            parent = next((_row_of(key.column.table) for key in column.foreign_keys), None)
+            if parent is not None:
+                columns[name] = (await self._row(parent, of)).id
+            else:
+                columns[name] = self._plausible(column.type)
+        return await self.save(kind(**columns))
+
+    def _plausible(self, kind: Any) -> Any:
+        n = self._next()
+        if isinstance(kind, SqlEnum):
+            assert kind.enum_class is not None
+            return next(iter(kind.enum_class))
+        if isinstance(kind, UtcDateTime):
+            return now()
+        # SQLAlchemy calls what JSON holds an ``object``.
+        return {str: f"text-{n}", int: 1, bool: False, object: {}}[kind.python_type]
+
+    async def key(
+        self,
+        of: str = "Acme",
+        *,
+        permissions: frozenset[str] = frozenset({"*"}),
+        secret: str | None = None,
+        **columns: Any,
+    ) -> "Key":
+        """An API key of an organization, with everything allowed unless told otherwise."""
+        owner = await self.organization(of)
+        clear = identity.new_key()
+        sealed = self.services.vault.seal(secret) if secret else None
+        row = await self.save(
+            models.ApiKey(
+                organization_id=owner.id,
+                name="test",
+                prefix=clear[:10],
+                key_hash=identity.key_hash(clear),
+                secret_encrypted=sealed,
+                permissions=sorted(permissions),
+                **columns,
+            )
+        )
+        return Key(row, clear, secret)
+
+    async def wholesale_key(self, store: models.Store, of: str = "Acme", **columns: Any) -> "Key":
+        return await self.key(
+            of, permissions=WHOLESALE, store_id=store.id, own_only=True, **columns
+        )
+
+    async def save(self, row: R) -> R:
+        async with self.services.database.write() as session:
+            session.add(row)
+        return row
+
+    def _of(self, store: models.Store) -> dict[str, Any]:
+        return {"organization_id": store.organization_id, "store_id": store.id}
+
+
+def _row_of(table: Any) -> Any:
+    return next(m.class_ for m in Base.registry.mappers if m.local_table is table)
+
+
+@dataclass(frozen=True)
+class Key:
+    row: models.ApiKey
+    clear: str
+    secret: str | None = None
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"X-API-Key": self.clear}
+
+
+@dataclass
+class GraphQL:
+    """Send documents. ``data`` insists on success, the call itself returns the whole answer."""
+
+    client: Client
+
+    async def __call__(self, query: str, *, key: Key | None = None, **variables: Any) -> Any:
+        message = {"query": query, "variables": variables}
+        headers = key.headers if key else {}
+        response = await self.client.post("/graphql", json=message, headers=headers)
+        return await response.json()
+
+    async def data(self, query: str, *, key: Key | None = None, **variables: Any) -> Any:
+        answer = await self(query, key=key, **variables)
+        assert "errors" not in answer, answer["errors"]
+        return answer["data"]
+
+    async def done(self, query: str, *, key: Key | None = None, **variables: Any) -> Any:
+        """The payload of a mutation, which must have succeeded."""
+        [payload] = (await self.data(query, key=key, **variables)).values()
+        assert payload["errors"] == []
+        return payload
+
+    async def refused(self, query: str, *, key: Key | None = None, **variables: Any) -> list[str]:
+        """Why a mutation was refused: ``["CONFLICT input.slug"]``."""
+        [payload] = (await self.data(query, key=key, **variables)).values()
+        assert payload["errors"], payload
+        return [
+            " ".join([error["code"], ".".join(error["field"] or [])]).strip()
+            for error in payload["errors"]
+        ]
+
+
+async def work(services: Services) -> int:
+    """Run all open jobs to their end, as the runtime would; returns how many attempts it took."""
+    runner = Runner(services, concurrency=8, lease=15.0, backoff=(0.0,), on_free=lambda: None)
+    attempts = 0
+    while True:
+        due = select(models.Job.id, models.Job.run).where(models.Job.status.in_(OPEN))
+        async with services.database.read() as connection:
+            rows = (await connection.execute(due)).all()
+        if not rows:
+            return attempts
+        for row in rows:
+            attempts += 1
+            await runner.attempt(row.id, row.run)
+
+
+async def fund(services: Services, key: Key, amount: str, *, unit: str = "USDT") -> models.Account:
+    """Put money on the balance of a key (or, of a key that is not its own_only, of its owner)."""
+    owner = ledger.Owner(key.row.organization_id, key.row.id if key.row.own_only else None)
+    async with services.database.write() as tx:
+        balance = await ledger.account(tx, owner, unit)
+        outside = await ledger.account(tx, owner, unit, models.AccountRole.DEPOSITS)
+        await ledger.transfer(
+            tx,
+            kind=models.TransferKind.TOP_UP,
+            reference=f"test:{uuid4()}",
+            debit=outside,
+            credit=balance,
+            amount=micro(amount),
+        )
+    return balance
+
+
+async def check_books(services: Services) -> None:
+    """What must always hold of the ledger, whatever happened before."""
+    account, entry, order = models.Account, models.LedgerEntry, models.Order
+    sums = select(entry.account_id, func.sum(entry.amount)).group_by(entry.account_id)
+    per_unit = select(account.unit, func.sum(account.balance)).group_by(account.unit)
+    async with services.database.read() as connection:
+        entries = {row[0]: int(row[1]) for row in await connection.execute(sums)}
+        accounts = (await connection.execute(select(account.id, account.balance))).all()
+        assert {row.id: row.balance for row in accounts} == {
+            row.id: entries.get(row.id, 0) for row in accounts
+        }
+        assert all(int(row[1]) == 0 for row in await connection.execute(per_unit))
+        overpaid = select(order.id).where(order.refunded_total > order.total)
+        assert (await connection.execute(overpaid)).all() == []
+        net = (
+            select(
+                models.Transfer.order_id,
+                func.sum(
+                    case(
+                        (
+                            models.Transfer.kind == models.TransferKind.REFUND,
+                            -models.Transfer.amount,
+                        ),
+                        else_=models.Transfer.amount,
+                    )
+                ),
+            )
+            .where(models.Transfer.order_id.is_not(None))
+            .group_by(models.Transfer.order_id)
+        )
+        kept = {row[0]: int(row[1]) for row in await connection.execute(net)}
+        orders = (
+            await connection.execute(select(order.id, order.total, order.refunded_total))
+        ).all()
+        assert {row.id: row.total - row.refunded_total for row in orders if row.id in kept} == kept
+
+
+async def everything(services: Services) -> dict[str, list[Any]]:
+    """All rows of all tables, to show that nothing was changed.
+
+    Without what the feed writes in the background: the positions of events.
+    """
+    async with services.database.read() as connection:
+        found: dict[str, list[Any]] = {}
+        for table in Base.metadata.tables.values():
+            columns = [
+                column
+                for column in table.columns
+                if (table.name, column.name) != ("event", "position")
+            ]
+            key = table.primary_key.columns.values()
+            rows = await connection.execute(select(*columns).order_by(*key))
+            found[table.name] = [tuple(row) for row in rows]
+        return found
+
+
+async def events(services: Services, topic: str) -> list[models.Event]:
+    """The events of a topic, in the order in which they were written."""
+    found = select(models.Event).where(models.Event.topic == topic).order_by(models.Event.id)
+    async with services.database.write() as session:
+        return list(await session.scalars(found))
+
+
+def signed(secret: str, body: bytes, stamp: object) -> dict[str, str]:
+    """The headers with which clients of InstaMarket sign a body at ``stamp`` (Unix seconds)."""
+    digest = hmac.new(secret.encode(), f"{stamp}\n".encode() + body, hashlib.sha256)
+    return {"X-Timestamp": str(stamp), "X-Signature": digest.hexdigest()}
+
+
+@dataclass(frozen=True)
+class Reply:
+    status: int
+    body: Any
+    headers: Mapping[str, str]
+
+
+@dataclass
+class Rest:
+    """Call a dialect's operations by name. Every answer is held against the contract."""
+
+    client: Client
+    contract: Contract
+
+    async def __call__(
+        self,
+        operation_id: str,
+        *,
+        key: Key | None = None,
+        body: Any = None,
+        headers: Mapping[str, str] | None = None,
+        **parameters: Any,
+    ) -> Reply:
+        """``body`` is sent as JSON, bytes as they are; ``parameters`` by their place."""
+        operation = self.contract.operation(operation_id)
+        inside = {each.name for each in operation.parameters if each.place == "path"}
+        path = operation.path.format(**{name: quote(str(parameters[name])) for name in inside})
+        query = {name: str(value) for name, value in parameters.items() if name not in inside}
+        sent = dict(headers or {}) | (key.headers if key else {})
+        if body is not None:
+            sent.setdefault("Content-Type", "application/json")
+        response = await self.client.request(
+            operation.method,
+            URL(self.contract.prefix + path, encoded=True).with_query(query),
+            data=body if body is None or isinstance(body, bytes) else orjson.dumps(body),
+            headers=sent,
+        )
+        content = await response.read()
+        found = web.Response(status=response.status, body=content, headers=response.headers)
+        check(operation, found)
+        parsed = orjson.loads(content) if "json" in response.content_type else content
+        return Reply(response.status, parsed, response.headers)
+
+    async def data(self, operation_id: str, **call: Any) -> Any:
+        """The body of a success; anything else fails."""
+        reply = await self(operation_id, **call)
+        assert 200 <= reply.status < 300, (reply.status, reply.body)
+        return reply.body
+
+
+@asynccontextmanager
+async def instamarket_door(services: Services, settings: Settings) -> AsyncGenerator[Rest]:
+    """The gateway with InstaMarket in it, whose every answer is checked on both sides."""
+    dialect = instamarket(services, admin_token=settings.admin_token, check_answers=True)
+    app = create_app(services, settings, dialects=[dialect])
+    async with TestClient(TestServer(app)) as client:
+        yield Rest(client, dialect.contract)

@@ -1,0 +1,105 @@
+"""Queries as frontends send them: each stays valid, and costs so many statements and no more."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from graphql import build_schema, parse, validate
+from sqlalchemy import func, select
+
+from app import seed
+from app.credentials import DemoKeys
+from db import models
+from db.base import now
+from resolvers import identity
+from resolvers.keys import global_id
+from resolvers.services import Services
+from schema import make_schema
+from tests.kit import GraphQL, Key
+
+FOLDER = Path(__file__).parent / "documents"
+DOCUMENTS = sorted(path.stem for path in FOLDER.glob("*.graphql"))
+# One of each is for the key, the others one a relation and one a count, however many the rows.
+STATEMENTS = {
+    "balance_page": 8,
+    "catalogue_page": 11,
+    "customer_page": 12,
+    "dashboard": 16,
+    "order_list": 8,
+    "product_page": 9,
+}
+
+
+def document(name: str) -> str:
+    return (FOLDER / f"{name}.graphql").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_a_document_that_was_ever_shipped_stays_valid(name: str) -> None:
+    schema = build_schema(make_schema().as_str())
+    assert validate(schema, parse(document(name))) == []
+
+
+async def _most(services: Services, column: Any) -> int:
+    """The parent with the most rows: what a page shows when there is much to show."""
+    found = select(column).where(column.is_not(None)).group_by(column)
+    async with services.database.read() as connection:
+        return (
+            await connection.execute(found.order_by(func.count().desc(), column))
+        ).scalars().first() or 0
+
+
+async def _variables(services: Services) -> dict[str, dict[str, Any]]:
+    store = global_id("Store", await _most(services, models.Order.store_id))
+    return {
+        "catalogue_page": {"storeId": store, "filter": {"inStock": True}},
+        "product_page": {
+            "id": global_id("Product", await _most(services, models.Offer.product_id))
+        },
+        "order_list": {"filter": {"storeId": store, "paymentStatus": ["PAID"]}},
+        "customer_page": {
+            "id": global_id("Customer", await _most(services, models.Order.customer_id))
+        },
+        "dashboard": {"storeId": store, "since": (now() - timedelta(days=30)).isoformat()},
+        "balance_page": {},
+    }
+
+
+def _lists(data: Any, path: str = "") -> dict[str, int]:
+    """How long the longest list at each place is."""
+    found: dict[str, int] = {}
+    parts = data.items() if isinstance(data, dict) else [("", part) for part in data]
+    for name, part in parts:
+        inside = f"{path}.{name}".strip(".")
+        if isinstance(part, list):
+            found[inside] = max(found.get(inside, 0), len(part))
+        if isinstance(part, (dict, list)):
+            for place, length in _lists(part, inside).items():
+                found[place] = max(found.get(place, 0), length)
+    return found
+
+
+async def test_documents_are_answered_in_as_few_statements_as_there_are_levels(
+    gql: GraphQL, services: Services, statements: list[str]
+) -> None:
+    keys: DemoKeys = await seed.run(services, scale=0.3)
+    everything = await _key(services, keys.graphql)
+    wholesale = await _key(services, keys.wholesale)
+    variables = await _variables(services)
+    counted: dict[str, int] = {}
+    for name in DOCUMENTS:
+        statements.clear()
+        key = wholesale if name == "balance_page" else everything
+        data = await gql.data(document(name), key=key, **variables[name])
+        counted[name] = len(statements)
+        empty = [place for place, length in _lists(data).items() if not length]
+        assert empty == [], name
+
+    assert counted == STATEMENTS
+
+
+async def _key(services: Services, clear: str) -> Key:
+    found = select(models.ApiKey).where(models.ApiKey.key_hash == identity.key_hash(clear))
+    async with services.database.write() as session:
+        return Key((await session.scalars(found)).one(), clear)

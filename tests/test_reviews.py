@@ -1,0 +1,119 @@
+import asyncio
+
+from db import models
+from tests.kit import GraphQL, Key, Make, events, gid
+
+CREATE = """mutation ($input: NewReview!) { createReview(input: $input) {
+  review { id status rating author product { id } store { id } customer { id } }
+  errors { code field } } }"""
+MODERATE = """mutation ($id: ID!, $status: ReviewStatus!, $version: Int) {
+  moderateReview(id: $id, status: $status, expectedVersion: $version) {
+    review { status version } errors { code field } } }"""
+UPDATE = """mutation ($id: ID!, $changes: ReviewChanges!) {
+  updateReview(id: $id, changes: $changes) { review { rating } errors { code field } } }"""
+DELETE = "mutation ($id: ID!) { deleteReview(id: $id) { deletedId errors { code field } } }"
+
+
+async def figures(gql: GraphQL, key: Key, product: models.Product) -> tuple[float | None, int]:
+    query = "query ($id: ID!) { product(id: $id) { rating reviewCount version } }"
+    found = (await gql.data(query, key=key, id=gid(product)))["product"]
+    assert found["version"] == 1  # a review is no edit of the product
+    return found["rating"], found["reviewCount"]
+
+
+async def test_a_review_counts_only_while_it_is_published(gql: GraphQL, make: Make) -> None:
+    product, key = await make.product(await make.store()), await make.key()
+    ids = []
+    for rating in (5, 4, 4):
+        new = {"productId": gid(product), "author": "Ada", "rating": rating, "body": "Good."}
+        review = (await gql.done(CREATE, key=key, input=new))["review"]
+        assert review["status"] == "PENDING"
+        ids.append(review["id"])
+    assert await figures(gql, key, product) == (None, 0)
+
+    for review in ids:
+        await gql.done(MODERATE, key=key, id=review, status="PUBLISHED")
+
+    assert await figures(gql, key, product) == (4.333, 3)
+    await gql.done(UPDATE, key=key, id=ids[1], changes={"rating": 5})
+    assert await figures(gql, key, product) == (4.667, 3)
+    await gql.done(MODERATE, key=key, id=ids[2], status="REJECTED")
+    assert await figures(gql, key, product) == (5.0, 2)
+    await gql.done(DELETE, key=key, id=ids[0])
+    assert await figures(gql, key, product) == (5.0, 1)
+    await gql.done(DELETE, key=key, id=ids[1])
+    assert await figures(gql, key, product) == (None, 0)
+    assert len(await events(make.services, "review.created")) == 3
+
+
+async def test_reviews_published_at_once_all_count(gql: GraphQL, make: Make) -> None:
+    product, key = await make.product(await make.store()), await make.key()
+    reviews = [
+        await make.review(product, rating=1 + n % 5, status=models.ReviewStatus.PENDING)
+        for n in range(10)
+    ]
+
+    await asyncio.gather(
+        *(gql.done(MODERATE, key=key, id=gid(row), status="PUBLISHED") for row in reviews)
+    )
+
+    assert await figures(gql, key, product) == (3.0, 10)
+
+
+async def test_a_review_of_another_version_is_not_moderated(gql: GraphQL, make: Make) -> None:
+    review, key = await make.review(await make.product(await make.store())), await make.key()
+
+    done = await gql.done(MODERATE, key=key, id=gid(review), status="REJECTED", version=1)
+
+    assert done["review"] == {"status": "REJECTED", "version": 2}
+    refusals = await gql.refused(MODERATE, key=key, id=gid(review), status="PUBLISHED", version=1)
+    assert refusals == ["CONFLICT expectedVersion"]
+
+
+async def test_stars_words_and_customer_are_checked(gql: GraphQL, make: Make) -> None:
+    product, key = await make.product(await make.store()), await make.key()
+    elsewhere = await make.customer(await make.store())
+    new = {"productId": gid(product), "author": "Ada", "rating": 5, "body": "Good."}
+
+    for wrong, refusals in (
+        ({"rating": 6, "body": " "}, ["INVALID input.rating", "INVALID input.body"]),
+        ({"rating": 0}, ["INVALID input.rating"]),
+        ({"customerId": gid(elsewhere)}, ["NOT_FOUND input.customerId"]),
+        ({"productId": "x"}, ["NOT_FOUND input.productId"]),
+    ):
+        assert await gql.refused(CREATE, key=key, input={**new, **wrong}) == refusals
+    assert await events(make.services, "review.created") == []
+
+
+async def test_reviews_are_filtered_and_sorted(gql: GraphQL, make: Make) -> None:
+    product, key = await make.product(await make.store()), await make.key()
+    for rating, status in ((1, "pending"), (3, "published"), (5, "published")):
+        await make.review(product, rating=rating, status=status, body=f"{rating} stars")
+    query = """query ($filter: ReviewFilter) {
+      reviews(filter: $filter, sort: RATING_DESC) { nodes { rating } totalCount } }"""
+
+    for wanted, ratings in (
+        (None, [5, 3, 1]),
+        ({"status": ["PUBLISHED"]}, [5, 3]),
+        ({"rating": [1, 5]}, [5, 1]),
+        ({"minRating": 2, "maxRating": 4}, [3]),
+        ({"search": "1 ST"}, [1]),
+        ({"productId": gid(product), "status": ["PENDING"]}, [1]),
+    ):
+        data = await gql.data(query, key=key, filter=wanted)
+        assert [node["rating"] for node in data["reviews"]["nodes"]] == ratings, wanted
+
+
+async def test_who_may_submit_reviews_needs_no_more(gql: GraphQL, make: Make) -> None:
+    product = await make.product(await make.store())
+    key = await make.key(permissions=frozenset({"review:create"}))
+    new = {"productId": gid(product), "author": "Ada", "rating": 5, "body": "Good."}
+    document = """mutation ($input: NewReview!) {
+      createReview(input: $input) { errors { code field } } }"""
+
+    await gql.done(document, key=key, input=new)
+
+    assert len(await events(make.services, "review.created")) == 1
+    review = await make.review(product)
+    answer = await gql(MODERATE, key=key, id=gid(review), status="PUBLISHED")
+    assert answer["errors"][0]["extensions"]["code"] == "FORBIDDEN"
