@@ -336,7 +336,7 @@ async def test_an_attempt_that_lost_its_lease_cannot_fail_the_next_one(
     assert (ended.status, ended.error_code) == (JobStatus.FAILED, "RUNNER_LOST")
 
 
-async def worker(database_url: str, executor_id: str) -> asyncio.subprocess.Process:
+async def worker(database_url: str, executor_id: str, *settings: str) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -344,12 +344,14 @@ async def worker(database_url: str, executor_id: str) -> asyncio.subprocess.Proc
         database_url,
         executor_id,
         "1",
+        *settings,
+        stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
     )
 
 
 async def finished(process: asyncio.subprocess.Process, count: int) -> None:
-    """Wait until the process has said that it finished so many."""
+    """Wait until the process has said so many lines: one for each that it finished."""
     assert process.stdout is not None
     async with asyncio.timeout(PATIENCE):
         for _ in range(count):
@@ -380,13 +382,16 @@ async def test_kill_9_in_the_middle_loses_nothing_and_repeats_nothing(
 async def test_two_workers_share_the_jobs_and_do_each_once(
     services: Services, make: Make, database_url: str
 ) -> None:
-    workers = [await worker(database_url, name) for name in ("one", "two")]
     todo = [await queued(services, make, MARK.name) for _ in range(30)]
+    workers = [await worker(database_url, name, "held") for name in ("one", "two")]
     try:
+        for process in workers:
+            await finished(process, 1)  # at work: both have a part in it, before anything is done
+        for process in workers:
+            assert process.stdin is not None
+            process.stdin.write(b"go on\n")
         for job in todo:
             await until(services, job, JobStatus.SUCCEEDED)
-        for process in workers:
-            await finished(process, 1)  # both had a part in it
     finally:
         for process in workers:
             process.kill()
