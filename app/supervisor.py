@@ -74,16 +74,26 @@ class _Family:
         while not self._stopping.is_set():
             begun = time.monotonic()
             child = self._children[number] = await self._start(number)
-            status = await child.wait()
-            mark_process_dead(child.pid, self._figures)
-            if self._stopping.is_set():
+            if (status := await self._ended(child)) is None:
                 return
+            mark_process_dead(child.pid, self._figures)
             log.error("worker_ended", worker=number, pid=child.pid, status=status)
             failures = failures + 1 if time.monotonic() - begun < AT_ONCE else 1
             if failures >= MOST_FAILURES:
                 raise WorkersFail(f"worker {number} ended {failures} times right after its start")
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), PAUSE)
+
+    async def _ended(self, child: Process) -> int | None:
+        """The status with which a child ended, or None as soon as all are to stop."""
+        ended = asyncio.create_task(child.wait())
+        stopped = asyncio.create_task(self._stopping.wait())
+        try:
+            await asyncio.wait((ended, stopped), return_when=asyncio.FIRST_COMPLETED)
+            return None if self._stopping.is_set() else ended.result()
+        finally:
+            ended.cancel()
+            stopped.cancel()
 
     async def _start(self, number: int) -> Process:
         settings = self._settings
@@ -105,14 +115,24 @@ class _Family:
             await asyncio.sleep(0.05)
 
     def _stop(self, number: signal.Signals) -> None:
+        """The first signal says stop, and any further one is for the workers as it is."""
+        if self._stopping.is_set():
+            self._tell(number)
         self._stopping.set()
+
+    def _tell(self, number: signal.Signals) -> None:
         for child in self._children.values():
             with suppress(ProcessLookupError):
                 child.send_signal(number)
 
     async def _end(self) -> None:
-        """See all of them off; those that do not go in time are killed."""
-        self._stop(signal.SIGTERM)
+        """See all of them off; those that do not go in time are killed.
+
+        They are told here, once: all that were begun are known by now, also one that was being
+        started when the signal came.
+        """
+        self._stopping.set()
+        self._tell(signal.SIGTERM)
         waiting = [asyncio.create_task(child.wait()) for child in self._children.values()]
         if waiting:
             await asyncio.wait(waiting, timeout=self._settings.shutdown_timeout + GRACE)

@@ -264,25 +264,29 @@ def test_several_workers_share_a_port_and_are_replaced_when_they_die(
 ) -> None:
     server = serving("--workers", "2")
     server.wait()
-    children = _children(server.process.pid)
     while len(children := _children(server.process.pid)) < 2:
         time.sleep(0.05)
-    os.kill(children[0], signal.SIGKILL)
-    until = time.monotonic() + 30
-    while time.monotonic() < until:
-        now = _children(server.process.pid)
-        if len(now) == 2 and children[0] not in now:
-            break
-        time.sleep(0.05)
-    else:
-        raise AssertionError(server.said())
+    _replaced(server, children[0])
     server.wait()
     assert "storegraph_requests_total" in server.get("/metrics")
-    assert server.stop(signal.SIGINT) == 0
+    now = _replaced(server, children[1])
+    assert server.stop(signal.SIGINT) == 0  # also the worker that was only just begun
     assert "worker_ended" in server.said()
     for child in now:
         with pytest.raises(ProcessLookupError):
             os.kill(child, 0)
+
+
+def _replaced(server: Server, child: int) -> list[int]:
+    """Kill a worker; returns the two that there are as soon as another one was begun."""
+    os.kill(child, signal.SIGKILL)
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
+        now = _children(server.process.pid)
+        if len(now) == 2 and child not in now:
+            return now
+        time.sleep(0.005)
+    raise AssertionError(server.said())
 
 
 def _children(pid: int) -> list[int]:
