@@ -16,6 +16,7 @@ RUN useradd --system --uid 10001 --home-dir /var/lib/storegraph --create-home st
 COPY --from=dependencies /opt/venv /opt/venv
 WORKDIR /srv/storegraph
 COPY db db
+COPY engine engine
 COPY resolvers resolvers
 COPY providers providers
 COPY jobs jobs

@@ -6,7 +6,7 @@ ARGS ?=
 RUN := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test check bench lock schema clean python runtime development
+.PHONY: help serve test check bench lock schema golden clean python runtime development
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,11 +23,15 @@ check: development ## Lint, format, types, and the import rules between packages
 	.venv/bin/basedpyright
 	.venv/bin/lint-imports
 
-bench: development ## Load figures, each beside a bare aiohttp handler
+bench: development ## Load figures, beside plain Strawberry, hand-written SQL and a bare aiohttp handler
 	@$(RUN) -m tests.bench $(ARGS)
 
 schema: runtime ## Print the GraphQL schema into schema/schema.graphql
 	@$(RUN) -m app export-schema $(ARGS)
+
+golden: development ## Write the SQL of the most asked documents into tests/golden
+	@STOREGRAPH_TEST_UPDATE=1 $(RUN) -m pytest --quiet -k "is_what_was_read_before" \
+	  tests/test_compiled_golden.py $(ARGS)
 
 # --universal: one lock for every platform and Python, with markers where they differ.
 # The second lock obeys the first, so both name the same versions.

@@ -17,10 +17,10 @@ from app.settings import Settings, listed, mapped
 from db import migrate
 from db.engine import connect
 from providers.chain import SimulatedChain
-from providers.memory import MemoryLimiter, NoJobs
+from providers.memory import MemoryDocuments, MemoryLimiter, NoJobs
 from providers.outbound import OutboundHttp
 from resolvers.feed import Bell, Feed
-from resolvers.services import RateLimiter, Services, Wholesale
+from resolvers.services import DocumentStore, RateLimiter, Services, Wholesale
 from resolvers.vault import Vault
 
 log = structlog.get_logger()
@@ -69,6 +69,7 @@ async def open_services(settings: Settings, *, background: bool = True) -> Async
             chain=SimulatedChain(database, mapped(settings.wallets)),
             jobs=NoJobs(),
             wholesale=Wholesale(fulfillment_timeout=settings.fulfillment_timeout),
+            documents=_documents(settings, stack),
         )
         if background:
             stack.push_async_callback(services.usage.flush)
@@ -150,6 +151,19 @@ async def _shared(settings: Settings, stack: AsyncExitStack) -> tuple[Bell | Non
     stack.push_async_callback(bell.close)
     stack.push_async_callback(limiter.close)
     return bell, limiter
+
+
+def _documents(settings: Settings, stack: AsyncExitStack) -> DocumentStore | None:
+    """Where documents are kept that clients name by their hash; None where they may not."""
+    if not settings.persisted_queries:
+        return None
+    if settings.redis_url is None:
+        return MemoryDocuments()
+    from providers.redis_documents import RedisDocuments  # noqa: PLC0415
+
+    store = RedisDocuments(settings.redis_url, near=MemoryDocuments())
+    stack.push_async_callback(store.close)
+    return store
 
 
 @asynccontextmanager

@@ -54,7 +54,7 @@ class Proxies:
         ``forwarded_for`` holds the values of X-Forwarded-For, which anybody can send; it counts
         only as far as trusted proxies have written it.
         """
-        if peer is None or not self._trusts(peer):
+        if peer is None or not self._trusted or not self._trusts(peer):
             return peer
         hops = [hop.strip() for value in forwarded_for for hop in value.split(",") if hop.strip()]
         for hop in reversed(hops):

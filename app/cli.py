@@ -2,8 +2,9 @@
 
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, cast
 
+import orjson
 import typer
 from rich.markup import escape
 from rich.progress import Progress
@@ -178,6 +179,62 @@ def export_schema(
         out.print(f"Wrote {escape(str(path))}.")
     elif not path.exists() or path.read_text(encoding="utf-8") != text:
         fail(f"{path} is not what the code says: run export-schema")
+
+
+@app.command()
+def explain(
+    document: Annotated[Path, typer.Argument(help="File with a GraphQL query.", exists=True)],
+    variables: Annotated[str, typer.Option(help="Its variables, JSON.")] = "{}",
+    operation: Annotated[
+        str | None, typer.Option(help="Name of the operation, where there are several.")
+    ] = None,
+    organization: Annotated[
+        str | None, typer.Option(help="Slug of who asks; not needed where there is one.")
+    ] = None,
+    store: Annotated[int | None, typer.Option(help="As a key that sees only this store.")] = None,
+    own: Annotated[int | None, typer.Option(help="As this key, if it saw only its own.")] = None,
+    analyze: Annotated[
+        bool, typer.Option("--analyze", help="Measure each statement (PostgreSQL).")
+    ] = False,
+) -> None:
+    """How a query is answered: its plan, SQL, generated functions, and how the database runs it."""
+    from app import explain as explaining  # noqa: PLC0415
+    from app.assembly import open_services  # noqa: PLC0415
+    from resolvers.organizations import slugs  # noqa: PLC0415
+    from resolvers.viewer import Viewer  # noqa: PLC0415
+    from schema import make_schema  # noqa: PLC0415
+    from schema.limits import Limits  # noqa: PLC0415
+
+    async def told() -> str:
+        async with open_services(chosen, background=False) as services:
+            viewer = Viewer(
+                organization_id=keys_cli.chosen(await slugs(services.database), organization),
+                permissions=frozenset({"*"}),
+                credential=keys_cli.ACTOR,
+                store_ids=None if store is None else frozenset({store}),
+                api_key_id=own,
+                own_only=own is not None,
+            )
+            text = document.read_text(encoding="utf-8")
+            question = explaining.Question(text, given, operation, viewer)
+            limits = Limits(cost=chosen.max_cost, depth=chosen.max_depth)
+            return await explaining.explain(
+                services, make_schema(limits=limits), question, analyze=analyze
+            )
+
+    chosen = settings()
+    given = _json_object(variables)
+    out.print(escape(run(told())), soft_wrap=True)
+
+
+def _json_object(text: str) -> dict[str, Any]:
+    try:
+        found = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        fail(f"--variables is no JSON: {error}")
+    if not isinstance(found, dict):
+        fail("--variables is no JSON object")
+    return cast("dict[str, Any]", found)
 
 
 @app.command()

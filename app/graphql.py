@@ -1,8 +1,8 @@
 """GraphQL over HTTP, graphql-transport-ws and server-sent events, on aiohttp."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import aclosing, suppress
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, cast
 from weakref import WeakSet
@@ -10,10 +10,9 @@ from weakref import WeakSet
 import orjson
 from aiohttp import WSCloseCode, web
 from cross_web import AiohttpHTTPRequestAdapter, AsyncHTTPRequestAdapter, HTTPException
-from strawberry.aiohttp.views import GraphQLView
+from graphql import GraphQLError
 from strawberry.exceptions import ConnectionRejectionError
 from strawberry.http import GraphQLHTTPResponse, GraphQLRequestData, process_result
-from strawberry.schema import BaseSchema
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.subscriptions import GRAPHQL_SSE_PROTOCOL, GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.types import ExecutionResult
@@ -21,24 +20,29 @@ from strawberry.types.graphql import OperationType
 
 from app import incoming, uploads
 from app.authentication import credentials, viewer_of
-from app.metrics import STREAMS
-from app.refusals import refusal, refusal_of
+from app.persisted import DocumentRefused, PersistedDocuments
+from app.refusals import refusal, refusal_of, refusal_of_document
 from app.sockets import MESSAGE_SIZE, Handler, SocketContext
+from app.streams import EventStreams
 from resolvers.context import Context
 from resolvers.errors import Malformed, MethodNotAllowed, StoreError
 from resolvers.services import Services
 from rest_compat.dialect import REMOTE, REQUEST_ID
+from schema import Schema
+from schema.execution import Execution
 
 JSON = "application/json"
+EVENTS = "text/event-stream"
 GRAPHQL_JSON = "application/graphql-response+json"
 SUBSCRIPTIONS_PER_SOCKET = 100
-GONE_CHECK = 1.0
 CLOSING = 3.0
-"""Seconds: how often to look for clients that are gone, and how long to wait for their goodbye."""
+"""Seconds: how long to wait for the goodbye of clients."""
+_DATA = web.RequestKey("data", GraphQLRequestData)
+_CONTEXT = web.RequestKey("context", Context)
 Page = Callable[[web.Request], web.Response]
 
 
-class View(GraphQLView[Context, None]):
+class View(EventStreams):
     """Strawberry's view with our context, JSON and checks.
 
     WebSocket clients may send their credential in ``connection_init`` (browsers cannot set
@@ -49,14 +53,19 @@ class View(GraphQLView[Context, None]):
 
     def __init__(
         self,
-        schema: BaseSchema,
+        schema: Schema,
         services: Services,
         *,
         allowed_origins: Sequence[str],
         page: Page | None,
+        execution: Execution | None = None,
+        documents: PersistedDocuments | None = None,
         init_timeout: float = 10,
     ) -> None:
-        """``init_timeout``: seconds in which a WebSocket must begin with ``connection_init``."""
+        """Without ``documents`` every request sends its own.
+
+        ``init_timeout``: seconds in which a WebSocket must begin with ``connection_init``.
+        """
         super().__init__(
             schema=schema,
             graphql_ide="graphiql" if page else None,
@@ -65,33 +74,60 @@ class View(GraphQLView[Context, None]):
             max_subscriptions_per_connection=SUBSCRIPTIONS_PER_SOCKET,
             allowed_origins=allowed_origins,
         )
+        self._graph = schema
         self._services = services
         self._page = page
+        self._execution = execution
+        self._documents = documents or PersistedDocuments()
         self._sockets: WeakSet[web.WebSocketResponse] = WeakSet()
-        self._streams: set[asyncio.Task[None]] = set()
 
     async def __call__(self, request: web.Request) -> web.StreamResponse:
         if request.method == "OPTIONS":
             return web.Response(status=204, headers={"Allow": "GET, POST, OPTIONS"})
         try:
-            if not self.is_websocket_request(request) and not self._wants_page(request):
+            is_socket = "Upgrade" in request.headers and self.is_websocket_request(request)
+            if not is_socket and not self._wants_page(request):
                 if request.method not in incoming.METHODS:
                     raise MethodNotAllowed(
                         f"{request.method} is not allowed", details={"allow": incoming.METHODS}
                     )
                 incoming.refuse_forgery(request)
+                if (answer := await self._compiled(request)) is not None:
+                    return answer
             return await self.run(request=request)
         except StoreError as error:
             return refusal_of(error)
+        except DocumentRefused as error:
+            stream = self._get_stream_transport_from_headers(request.headers)
+            return refusal_of_document(error, request.headers.get("Accept", ""), stream)
         except HTTPException as error:
             return refusal(error.status_code, error.reason)
         finally:
             uploads.close(request)
 
+    async def _compiled(self, request: web.Request) -> web.Response | None:
+        """The response, where there is a plan for it; past all that Strawberry's view would do."""
+        accepted = request.headers.get("Accept", "")
+        if self._execution is None or _takes_events_alone(accepted):
+            return None
+        viewer = await viewer_of(self._services, request.headers, remote=request.get(REMOTE))
+        context = Context(self._services, viewer, request[REQUEST_ID], request.get(REMOTE))
+        request[_CONTEXT] = context
+        data = request[_DATA] = await self._read(request)
+        if data.query is None or data.protocol != "http":
+            return None
+        body = await self._execution.answer(
+            context, data.query, data.variables, data.operation_name
+        )
+        if body is None:
+            return None
+        return web.Response(
+            body=body, content_type=GRAPHQL_JSON if GRAPHQL_JSON in accepted else JSON
+        )
+
     async def drain(self) -> None:
         """End all streams in a way that makes their clients come back, to another process."""
-        for task in tuple(self._streams):
-            task.cancel()  # no "complete": to the client the connection broke
+        self.cut_streams()
         closing = [
             socket.close(code=WSCloseCode.SERVICE_RESTART, message=b"restarting")
             for socket in tuple(self._sockets)
@@ -106,9 +142,17 @@ class View(GraphQLView[Context, None]):
         name, remote = request[REQUEST_ID], request.get(REMOTE)
         if isinstance(response, web.WebSocketResponse):
             given = credentials(request.headers)
-            return SocketContext(self._services, request_id=name, remote=remote, headers=given)
+            return SocketContext(
+                self._services,
+                request_id=name,
+                remote=remote,
+                headers=given,
+                documents=self._documents,
+            )
         if self._wants_page(request):
             return Context(self._services, None, name, remote)
+        if (known := request.get(_CONTEXT)) is not None:
+            return known
         viewer = await viewer_of(self._services, request.headers, remote=remote)
         return Context(self._services, viewer, name, remote)
 
@@ -122,9 +166,28 @@ class View(GraphQLView[Context, None]):
     # What is asked
 
     async def parse_http_body(self, request: AsyncHTTPRequestAdapter) -> GraphQLRequestData:
-        stream = self._get_stream_transport_from_headers(request.headers)
         raw = cast("AiohttpHTTPRequestAdapter", request).request
-        return await incoming.read(raw, stream.protocol if stream else "http")
+        known = raw.get(_DATA)
+        return known if known is not None else await self._read(raw)
+
+    async def _read(self, request: web.Request) -> GraphQLRequestData:
+        """The request, and whether its answer is to be one JSON or a stream of events.
+
+        Clients that take both, such as urql, send all operations in one way: they get what fits.
+        """
+        data = await incoming.read(request, "http", self._documents)
+        accepted = request.headers.get("Accept", "")
+        if EVENTS in accepted and (_takes_events_alone(accepted) or self._is_subscription(data)):
+            return replace(data, protocol="sse")
+        return data
+
+    def _is_subscription(self, data: GraphQLRequestData) -> bool:
+        try:
+            prepared = self._graph.documents.prepare(self._graph, data.query or "")
+        except GraphQLError:
+            return False
+        found = prepared.operation(data.operation_name)
+        return found is not None and found.is_subscription
 
     async def execute_single(  # noqa: PLR0917 - Strawberry calls it
         self,
@@ -181,36 +244,19 @@ class View(GraphQLView[Context, None]):
             sub_response.set_status(400)
         return sub_response
 
-    async def create_streaming_response(
-        self,
-        request: web.Request,
-        stream: Callable[[], AsyncGenerator[str, None]],
-        sub_response: web.Response,
-        headers: Mapping[str, str],
-    ) -> web.StreamResponse:
-        response = web.StreamResponse(headers=headers)
-        await response.prepare(request)
-        with STREAMS.labels("sse").track_inprogress():
-            sending = asyncio.create_task(_send(response, stream()))
-            self._streams.add(sending)
-            try:
-                # Nobody tells when a client is gone, so look: heartbeats would notice much later.
-                while not (await asyncio.wait({sending}, timeout=GONE_CHECK))[0]:
-                    if request.transport is None or request.transport.is_closing():
-                        break
-            finally:
-                self._streams.discard(sending)
-                sending.cancel()
-                with suppress(asyncio.CancelledError, ConnectionResetError):
-                    await sending
-        return response
-
     async def create_websocket_response(
         self, request: web.Request, subprotocol: str | None
     ) -> web.WebSocketResponse:
         protocols = [subprotocol] if subprotocol else []
         socket = web.WebSocketResponse(
-            protocols=protocols, heartbeat=25, timeout=CLOSING, max_msg_size=MESSAGE_SIZE
+            protocols=protocols,
+            heartbeat=25,
+            timeout=CLOSING,
+            max_msg_size=MESSAGE_SIZE,
+            # Each connection would compress the same answer anew, with a window of its own.
+            compress=False,
+            # A message to a client that reads slowly waits until it has read the one before.
+            writer_limit=0,
         )
         await socket.prepare(request)
         self._sockets.add(socket)
@@ -241,17 +287,15 @@ class View(GraphQLView[Context, None]):
         return orjson.loads(data)
 
 
+def _takes_events_alone(accepted: str) -> bool:
+    return EVENTS in accepted and "json" not in accepted and "*/*" not in accepted
+
+
 def _is_for_people(method: str, headers: Mapping[str, str], query: Mapping[str, Any]) -> bool:
-    return method == "GET" and "query" not in query and "text/html" in headers.get("Accept", "")
+    asks = any(name in query for name in ("query", "documentId", "extensions"))
+    return method == "GET" and not asks and "text/html" in headers.get("Accept", "")
 
 
 def is_request_error(result: ExecutionResult) -> bool:
     """Whether nothing was executed: the response has no ``data`` then (GraphQL, 7.1)."""
     return result.data is None and all(error.path is None for error in result.errors or ())
-
-
-async def _send(response: web.StreamResponse, stream: AsyncGenerator[str, None]) -> None:
-    async with aclosing(stream):
-        async for text in stream:
-            await response.write(text.encode())
-    await response.write_eof()

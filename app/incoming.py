@@ -7,6 +7,7 @@ from aiohttp import web
 from strawberry.http import GraphQLRequestData, GraphQLRequestProtocol
 
 from app import uploads
+from app.persisted import PersistedDocuments
 from resolvers.errors import Malformed, MethodNotAllowed, UnsupportedMedia
 
 METHODS = ("GET", "POST")
@@ -33,25 +34,39 @@ def refuse_forgery(request: web.Request) -> None:
     )
 
 
-async def read(request: web.Request, protocol: GraphQLRequestProtocol) -> GraphQLRequestData:
-    """The request's document and what goes with it.
+async def read(
+    request: web.Request, protocol: GraphQLRequestProtocol, documents: PersistedDocuments
+) -> GraphQLRequestData:
+    """The request's document, found by its name where it has only that, and what goes with it.
 
-    Raises ``Malformed``, ``UnsupportedMedia``, ``MethodNotAllowed``, ``TooLarge``.
+    Raises ``Malformed``, ``UnsupportedMedia``, ``MethodNotAllowed``, ``TooLarge``,
+    ``DocumentRefused``.
     """
+    fields = await _fields(request)
+    return GraphQLRequestData(
+        query=await documents.document_text(fields),
+        variables=fields.get("variables"),
+        operation_name=fields.get("operationName") or None,
+        extensions=fields.get("extensions"),
+        protocol=protocol,
+    )
+
+
+async def _fields(request: web.Request) -> dict[str, Any]:
     if request.method == "GET":
-        return _checked(_from_query(request.query), protocol)
+        return _checked(_from_query(request.query))
     if request.method != "POST":
         raise MethodNotAllowed(f"{request.method} is not allowed", details={"allow": METHODS})
     if request.content_type == "application/json":
-        return _checked(uploads.decoded(await request.read(), "the body"), protocol)
+        return _checked(uploads.decoded(await request.read(), "the body"))
     if request.content_type == "multipart/form-data":
-        return _checked(await uploads.read(request), protocol)
+        return _checked(await uploads.read(request))
     raise UnsupportedMedia("send Content-Type: application/json")
 
 
 def _from_query(query: Mapping[str, str]) -> dict[str, Any]:
     found: dict[str, Any] = {
-        name: query[name] for name in ("query", "operationName") if name in query
+        name: query[name] for name in ("query", "documentId", "operationName") if name in query
     }
     for name in ("variables", "extensions"):
         if query.get(name):
@@ -59,15 +74,12 @@ def _from_query(query: Mapping[str, str]) -> dict[str, Any]:
     return found
 
 
-def _checked(message: Any, protocol: GraphQLRequestProtocol) -> GraphQLRequestData:
+def _checked(message: Any) -> dict[str, Any]:
     if isinstance(message, list):
         raise Malformed("one operation at a time: batches are not taken")
     if not isinstance(message, dict):
         raise Malformed("the body must be a JSON object")
     fields = cast("dict[str, Any]", message)
-    query = fields.get("query")
-    if not isinstance(query, str) or not query.strip():
-        raise Malformed("query must be a GraphQL document")
     for name, kind, words in (
         ("operationName", str, "a string"),
         ("variables", dict, "an object"),
@@ -75,10 +87,4 @@ def _checked(message: Any, protocol: GraphQLRequestProtocol) -> GraphQLRequestDa
     ):
         if not isinstance(fields.get(name), kind | None):
             raise Malformed(f"{name} must be {words}, null or absent")
-    return GraphQLRequestData(
-        query=query,
-        variables=fields.get("variables"),
-        operation_name=fields.get("operationName") or None,
-        extensions=fields.get("extensions"),
-        protocol=protocol,
-    )
+    return fields

@@ -169,14 +169,15 @@ def _do(
             if key is not None:
                 owner = await api_keys.organization_of(services.database, key)
             else:
-                owner = await _chosen(await organizations.slugs(services.database), organization)
+                owner = chosen(await organizations.slugs(services.database), organization)
             viewer = Viewer(owner, frozenset({"*"}), ACTOR)
             return await act(Context(services, viewer))
 
     return run(acted())
 
 
-async def _chosen(slugs: dict[str, int], wanted: str | None) -> int:
+def chosen(slugs: dict[str, int], wanted: str | None) -> int:
+    """The key of the organization of a slug, or of the only one. Raises ``Invalid``."""
     if wanted is None and len(slugs) == 1:
         return next(iter(slugs.values()))
     if wanted not in slugs:

@@ -22,6 +22,11 @@ SECONDS = Histogram(
     ["method", "route"],
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
+EXECUTIONS = Counter(
+    "storegraph_graphql_executions_total",
+    "Queries by how they were executed: compiled, or on the reference executor and why.",
+    ["path", "reason"],
+)
 STREAMS = Gauge(
     "storegraph_streams_open",
     "Operations under way over WebSocket or server-sent events.",

@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 from aiohttp import web
 
-from app import credentials, logs
+from app import credentials, garbage, logs
 from app.assembly import Countdown, open_services, running_jobs
 from app.ports import bound, joined
 from app.settings import Settings
@@ -67,6 +67,7 @@ async def serve(
         async with AsyncExitStack() as jobs:  # which end after the requests that may start some
             try:
                 await site.start()
+                garbage.settle()
                 if started is not None:
                     await started(_address(settings, runner))
                 if settings.jobs == "embedded" and (worker is None or worker.runs_jobs):

@@ -55,10 +55,29 @@ class Settings(BaseSettings):
         description="GraphQL introspection and suggestions; by default in the demo only.",
     )
     graphiql: bool = Field(default=True, description="Serve GraphiQL to browsers at /graphql.")
+    compiled_queries: bool = Field(
+        default=True,
+        description="Execute queries by compiled plans; else all on the reference executor.",
+    )
+    explain_executions: bool = Field(
+        default=False,
+        description="Say in `extensions.execution` how each query was executed, and why so.",
+    )
     max_cost: int = Field(
         default=20_000, ge=1, description="Most that a GraphQL operation may cost."
     )
     max_depth: int = Field(default=15, ge=1, description="Most levels of a GraphQL operation.")
+    persisted_queries: bool = Field(
+        default=True,
+        description="Remember documents that clients send with their hash (automatic persisted "
+        "queries).",
+    )
+    trusted_documents: str = Field(
+        default="", description="Manifests of trusted documents, JSON files, comma-separated."
+    )
+    trusted_documents_only: bool = Field(
+        default=False, description="Execute the documents of the manifests and no others."
+    )
     dialect_hosts: str = Field(
         default="", description="Host names of dialects: old.example.com=instamarket,…"
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from graphql import GraphQLError
+from strawberry.aiohttp.views import AiohttpWebSocketAdapter
 from strawberry.http.exceptions import WebSocketDisconnected
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import (
     BaseGraphQLTransportWSHandler,
@@ -15,8 +16,12 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.types import Messag
 
 from app.authentication import viewer_of
 from app.metrics import STREAMS
+from app.persisted import DocumentRefused, PersistedDocuments, names_document
+from app.refusals import code_of
+from app.streams import SocketSink, stream_context
 from resolvers.context import Context
 from resolvers.errors import StoreError
+from schema.streams import Asked
 
 MESSAGE_SIZE = 1 << 20
 NORMAL_MESSAGES = ("connection_init", "ping", "pong")
@@ -27,6 +32,7 @@ class SocketContext(Context):
     """A connection: its credential, of which every operation makes a context of its own."""
 
     headers: Mapping[str, object] = field(default_factory=dict[str, object])
+    documents: PersistedDocuments = field(default_factory=PersistedDocuments)
 
     async def renewed(self) -> Context:
         """A context of the viewer as they are now. Raises ``Unauthenticated``, ``Forbidden``."""
@@ -42,19 +48,33 @@ class Handler(BaseGraphQLTransportWSHandler[Context, None]):
         if problem := _problem(message):
             await self.handle_invalid_message(problem)
         else:
+            if message["type"] == "subscribe":
+                # Whole, for an operation is made of the query alone. Its text is found when it
+                # runs, for looking it up may take time, and other messages are to go on.
+                message["payload"]["query"] = cast("Any", dict(message["payload"]))
             await super().handle_message(message)
 
     async def run_operation(self, operation: Operation[Context, None]) -> None:
         with STREAMS.labels("websocket").track_inprogress():
+            connection = cast("SocketContext", self.context)
             try:
-                context = await cast("SocketContext", self.context).renewed()
+                context = await connection.renewed()
+                asked = cast("Mapping[str, Any]", operation.query)
+                operation.query = await connection.documents.document_text(asked)
             except StoreError as error:
-                refused = GraphQLError(str(error), extensions={"code": error.code})
+                refused = GraphQLError(str(error), extensions={"code": code_of(error)})
+                await operation.send_initial_errors([refused])
+                return
+            except DocumentRefused as refused:
                 await operation.send_initial_errors([refused])
                 return
             # All that a connection shares, but for the context, which is this operation's own.
             alone = copy(self)
-            alone.context = context
+            alone.context = stream_context(
+                context,
+                Asked(operation.query, operation.variables, operation.operation_name),
+                SocketSink(cast("AiohttpWebSocketAdapter", self.websocket), operation),
+            )
             try:
                 await super(Handler, alone).run_operation(operation)
             except WebSocketDisconnected:
@@ -75,7 +95,7 @@ def _problem(message: Any) -> str | None:
         return "id must be a string that is not empty"
     payload = fields.get("payload")
     if kind == "subscribe" and not _is_request(payload):
-        return "payload must hold a query, and variables and operationName of the right types"
+        return "payload must hold a query, or name one, and further members of the right types"
     return None
 
 
@@ -83,8 +103,10 @@ def _is_request(payload: Any) -> bool:
     if not isinstance(payload, dict):
         return False
     fields = cast("dict[str, Any]", payload)
+    query = fields.get("query")
     return (
-        isinstance(fields.get("query"), str)
+        (isinstance(query, str) or (query is None and names_document(fields)))
+        and isinstance(fields.get("extensions"), dict | None)
         and isinstance(fields.get("variables"), dict | None)
         and isinstance(fields.get("operationName"), str | None)
     )

@@ -1,23 +1,29 @@
 """The application: one GraphQL endpoint, the dialects, health and metrics."""
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from aiohttp import web
+from prometheus_client import Counter
 
-from app import cors, graphiql, middlewares
+from app import cors, graphiql, middlewares, persisted
 from app.authentication import Proxies
 from app.graphql import View
 from app.health import Health
+from app.metrics import EXECUTIONS
 from app.pages import graphiql_page
 from app.settings import Settings, listed, mapped
-from resolvers.services import Services
+from engine import Driver, Lookups, driver_for
+from resolvers.services import PlainLookups, Services
 from rest_compat.dialect import Dialect
 from schema import Schema, make_schema
+from schema.execution import Execution
 from schema.limits import Limits
 
 SERVICES = web.AppKey("services", Services)
 HEALTH = web.AppKey("health", Health)
+DRIVER: web.AppKey[Driver] = web.AppKey("driver")
 VIEW = web.AppKey("view", View)
 GRAPHQL = "/graphql"
 BODY_SIZE = 1 << 20
@@ -33,7 +39,8 @@ def create_app(
     """The whole gateway over given services; whoever builds them starts and closes them.
 
     Another ``schema`` than the store's own is for tests of what surrounds it.
-    Raises ``ValueError`` for settings that name hosts of dialects, origins or proxies wrongly.
+    Raises ``ValueError`` for settings that name hosts of dialects, origins or proxies wrongly,
+    ``Invalid`` for trusted documents that cannot be read.
     """
     chain = [
         middlewares.observed(Proxies(listed(settings.trusted_proxies))),
@@ -45,12 +52,22 @@ def create_app(
     origins = listed(settings.allowed_origins)
     limits = Limits(cost=settings.max_cost, depth=settings.max_depth)
     app[SERVICES] = services
+    app[DRIVER] = driver = driver_for(services.database.url, connections=settings.database_pool)
+    services.lookups = Lookups(driver)
+    graph = schema or make_schema(introspection=settings.with_introspection, limits=limits)
     app[HEALTH] = Health(services)
     app[VIEW] = View(
-        schema or make_schema(introspection=settings.with_introspection, limits=limits),
+        graph,
         services,
+        execution=_execution(graph, driver, settings),
         allowed_origins=origins,
         page=graphiql_page(settings) if settings.graphiql else None,
+        documents=persisted.configured(
+            services.documents,
+            manifest_paths=listed(settings.trusted_documents),
+            only_trusted=settings.trusted_documents_only,
+            tokens=limits.tokens,
+        ),
     )
     app.router.add_route("*", GRAPHQL, app[VIEW])
     app.add_routes(app[HEALTH].routes())
@@ -61,6 +78,7 @@ def create_app(
     app.on_response_prepare.append(middlewares.name_response)
     app.on_response_prepare.append(cors.granting(GRAPHQL, origins))
     app.on_shutdown.append(drain)
+    app.on_cleanup.append(_close_driver)
     return app
 
 
@@ -72,6 +90,27 @@ async def drain(app: web.Application) -> None:
     app[HEALTH].draining = True
     await app[VIEW].drain()
     app[SERVICES].events.close()
+
+
+def _execution(graph: Schema, driver: Driver, settings: Settings) -> Execution | None:
+    if not settings.compiled_queries or not hasattr(graph, "documents"):
+        return None
+
+    def observe(path: str, reason: str) -> None:
+        _counted(path, reason).inc()
+
+    return Execution(graph, driver, observe, explains=settings.explain_executions)
+
+
+@cache
+def _counted(path: str, reason: str) -> Counter:
+    return EXECUTIONS.labels(path, reason)
+
+
+async def _close_driver(app: web.Application) -> None:
+    services = app[SERVICES]
+    services.lookups = PlainLookups(services.database)
+    await app[DRIVER].close()
 
 
 def _by_host(settings: Settings, dialects: Sequence[Dialect[Any]]) -> dict[str, Dialect[Any]]:

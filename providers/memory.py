@@ -1,8 +1,8 @@
-"""The embedded defaults: limits, replay protection and jobs' bell within this process only."""
+"""The embedded defaults: limits, documents and jobs' bell within this process only."""
 
 import math
 import time
-from collections import defaultdict, deque
+from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable
 
 from resolvers.services import Limit
@@ -53,6 +53,30 @@ class MemoryLimiter:
             return False
         self._seen[token] = now + seconds
         return True
+
+
+class MemoryDocuments:
+    """Implements ``resolvers.services.DocumentStore``: the last used, of this process."""
+
+    def __init__(self, *, most: int = 1_000, characters: int = 8_000_000) -> None:
+        """At most so many texts, and so many characters of them all together."""
+        self._most = most
+        self._most_characters = characters
+        self._texts: OrderedDict[str, str] = OrderedDict()
+        self._characters = 0
+
+    async def get(self, sha256: str) -> str | None:
+        text = self._texts.get(sha256)
+        if text is not None:
+            self._texts.move_to_end(sha256)
+        return text
+
+    async def put(self, sha256: str, text: str) -> None:
+        self._characters += len(text) - len(self._texts.pop(sha256, ""))
+        self._texts[sha256] = text
+        while len(self._texts) > self._most or self._characters > self._most_characters:
+            _, oldest = self._texts.popitem(last=False)
+            self._characters -= len(oldest)
 
 
 class NoJobs:

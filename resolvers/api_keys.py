@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, ClassVar
 
-from sqlalchemy import or_, select
+from sqlalchemy import bindparam, or_, select
 from sqlalchemy.engine import Row
 
 from db import models
-from db.base import now
+from db.base import UtcDateTime, now
 from db.engine import Database
 from db.models import ApiKey
 from resolvers import audit, fetch, idempotency
@@ -122,9 +122,11 @@ of_stores = listing.by_column(ApiKey.store_id)
 
 
 def _active(wanted: bool) -> Any:  # noqa: FBT001 - what a filter gives
+    # The statement may live longer than the moment at which it is built.
+    at = bindparam(None, callable_=now, type_=UtcDateTime())
     ended = or_(
         ApiKey.revoked_at.is_not(None),
-        ApiKey.expires_at.is_not(None) & (ApiKey.expires_at <= now()),
+        ApiKey.expires_at.is_not(None) & (ApiKey.expires_at <= at),
     )
     return ~ended if wanted else ended
 

@@ -92,9 +92,9 @@ def children(categories: Any) -> Any:
     return categories
 
 
-def ancestors(row: Any) -> list[int]:
-    """Keys of the categories above a row's ``path``, the root first."""
-    return [int(key) for key in row.path.split("/") if key]
+def ancestors(path: str) -> list[int]:
+    """Keys of the categories in a ``path``, the root first."""
+    return [int(key) for key in path.split("/") if key]
 
 
 @value(Product, by=Product.category_id, default=0, permission="product:view")

@@ -28,6 +28,8 @@ class Context:
     request_id: str = "-"
     remote: str | None = None
     connection_params: Any = None
+    extensions: dict[str, Any] = field(default_factory=dict[str, Any])
+    """What the response tells beside its data."""
     _loaders: dict[Hashable, DataLoader[Any, Any]] = field(
         default_factory=dict[Hashable, DataLoader[Any, Any]]
     )

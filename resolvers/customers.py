@@ -79,8 +79,8 @@ def listing(customers: Any, *, filter: CustomerFilter | None = None) -> Any:
 of_stores = listing.by_column(Customer.store_id)
 
 
-def full_name(row: Any) -> str | None:
-    return " ".join(part for part in (row.first_name, row.last_name) if part) or None
+def full_name(first_name: str | None, last_name: str | None) -> str | None:
+    return " ".join(part for part in (first_name, last_name) if part) or None
 
 
 @dataclass(frozen=True, kw_only=True)

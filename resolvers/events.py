@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text, update
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from db import models
 from db.engine import Database
@@ -36,6 +37,8 @@ TOPICS = (
 )
 
 NUMBERING_LOCK = 0x5709E6
+BATCH = 500
+"""How many events are numbered, or read, at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,31 +79,6 @@ def announce(
     )
 
 
-async def number(database: Database) -> int:
-    """Give committed events their positions, in an order in which none can appear late.
-
-    One process at a time does this, under a lock that it holds until its commit; so whoever has
-    read up to a position will never see a smaller one appear. Returns how many were numbered.
-    """
-    waiting = select(models.Event.id).where(models.Event.position.is_(None)).limit(1)
-    async with database.read() as connection:
-        if (await connection.execute(waiting)).first() is None:
-            return 0
-    async with database.write() as tx:
-        if not database.is_sqlite:
-            await tx.execute(text(f"SELECT pg_advisory_xact_lock({NUMBERING_LOCK})"))
-        result = await tx.execute(
-            text(
-                "UPDATE event SET position = numbered.place FROM ("
-                " SELECT id AS row_id, (SELECT coalesce(max(position), 0) FROM event)"
-                " + row_number() OVER (ORDER BY id) AS place"
-                " FROM event WHERE position IS NULL"
-                ") AS numbered WHERE event.id = numbered.row_id"
-            )
-        )
-        return int(getattr(result, "rowcount", 0))
-
-
 EVENT_COLUMNS = (
     models.Event.position,
     models.Event.topic,
@@ -124,3 +102,48 @@ def record(row: Row[*tuple[Any, ...]]) -> EventRecord:
         row.payload,
         row.created_at,
     )
+
+
+def _numbering() -> Any:
+    event, earlier = models.Event, aliased(models.Event)
+    last = select(func.coalesce(func.max(earlier.position), 0)).scalar_subquery()
+    place = last + func.row_number().over(order_by=event.id)
+    waiting = (
+        select(event.id, place.label("place"))
+        .where(event.position.is_(None))
+        .order_by(event.id)
+        .limit(BATCH)
+        .subquery("numbered")
+    )
+    return (
+        update(event)
+        .values(position=waiting.c.place)
+        .where(event.id == waiting.c.id)
+        .returning(*EVENT_COLUMNS)
+        .execution_options(synchronize_session=False)
+    )
+
+
+NUMBERING = _numbering()
+
+
+async def number(database: Database, *, expected: bool = False) -> list[EventRecord]:
+    """Give committed events their positions, in an order in which none can appear late.
+
+    One process at a time does this, under a lock that it holds until its commit; so whoever has
+    read up to a position will never see a smaller one appear. Returns those that were numbered, in
+    order, at most ``BATCH``. Where some are ``expected`` it does not look first.
+    """
+    if not expected and not await _some_wait(database):
+        return []
+    async with database.write() as tx:
+        if not database.is_sqlite:
+            await tx.execute(text(f"SELECT pg_advisory_xact_lock({NUMBERING_LOCK})"))
+        numbered = [record(row) for row in await tx.execute(NUMBERING)]
+    return sorted(numbered, key=lambda event: event.position)
+
+
+async def _some_wait(database: Database) -> bool:
+    waiting = select(models.Event.id).where(models.Event.position.is_(None)).limit(1)
+    async with database.read() as connection:
+        return (await connection.execute(waiting)).first() is not None

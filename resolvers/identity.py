@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
-from sqlalchemy.engine import Row
+from sqlalchemy import Select, String, bindparam, select
 
 from db import models
 from resolvers.errors import Unauthenticated
@@ -48,6 +47,7 @@ class KeyHolder:
     api_key_id: int
     secret_encrypted: str | None
     allowed_addresses: tuple[str, ...]
+    revoked_at: datetime | None
 
     def allows(self, address: str | None) -> bool:
         """Whether the key may be used from an address; an empty list allows all."""
@@ -78,10 +78,12 @@ def key_hash(api_key: str) -> str:
     return hashlib.sha256(api_key.encode(errors="surrogateescape")).hexdigest()
 
 
-async def key_holder(services: Services, api_key: str) -> KeyHolder:
-    """Who holds this key. Raises ``Unauthenticated`` for an unknown, expired or revoked one."""
+def _holder() -> Select[*tuple[Any, ...]]:
     key = models.ApiKey
-    found = (
+    gone = select(models.Store.id).where(
+        models.Store.organization_id == key.organization_id, models.Store.deleted_at.is_not(None)
+    )
+    return (
         select(
             key.id,
             key.organization_id,
@@ -93,27 +95,53 @@ async def key_holder(services: Services, api_key: str) -> KeyHolder:
             key.revoked_at,
             key.secret_encrypted,
             models.Organization.plan,
+            gone.exists(),
         )
         .join(models.Organization, models.Organization.id == key.organization_id)
-        .where(key.key_hash == key_hash(api_key), models.Organization.deleted_at.is_(None))
+        .where(
+            key.key_hash == bindparam("hash", type_=String()),
+            models.Organization.deleted_at.is_(None),
+        )
     )
-    async with services.database.read() as connection:
-        row = (await connection.execute(found)).first()
-    if row is None or not _is_live(row, services.clock()):
-        raise Unauthenticated("this API key is not valid")
+
+
+HOLDER = _holder()
+
+
+def _made(  # noqa: PLR0917 - a row's values, in the order of ``HOLDER``
+    id: int,
+    organization_id: int,
+    store_id: int | None,
+    permissions: list[str],
+    own_only: bool,  # noqa: FBT001
+    allowed_addresses: list[str],
+    expires_at: datetime | None,
+    revoked_at: datetime | None,
+    secret_encrypted: str | None,
+    plan: models.Plan,
+    has_gone_stores: bool,  # noqa: FBT001
+) -> KeyHolder:
     viewer = Viewer(
-        organization_id=row.organization_id,
-        permissions=frozenset(row.permissions),
-        credential=f"key:{row.id}",
-        store_ids=None if row.store_id is None else frozenset({row.store_id}),
-        api_key_id=row.id,
-        own_only=row.own_only,
-        plan=row.plan.value,
-        expires_at=row.expires_at,
+        organization_id=organization_id,
+        permissions=frozenset(permissions),
+        credential=f"key:{id}",
+        store_ids=None if store_id is None else frozenset({store_id}),
+        api_key_id=id,
+        own_only=own_only,
+        plan=plan.value,
+        expires_at=expires_at,
+        all_stores_live=not has_gone_stores,
     )
-    return KeyHolder(viewer, row.id, row.secret_encrypted, tuple(row.allowed_addresses))
+    return KeyHolder(viewer, id, secret_encrypted, tuple(allowed_addresses), revoked_at)
 
 
-def _is_live(row: Row[*tuple[Any, ...]], now: datetime) -> bool:
-    expires_at: datetime | None = row.expires_at
-    return row.revoked_at is None and (expires_at is None or expires_at > now)
+async def key_holder(services: Services, api_key: str) -> KeyHolder:
+    """Who holds this key. Raises ``Unauthenticated`` for an unknown, expired or revoked one."""
+    holder = await services.lookups.first(HOLDER, {"hash": key_hash(api_key)}, _made)
+    if holder is None or holder.revoked_at is not None or _is_over(holder, services.clock()):
+        raise Unauthenticated("this API key is not valid")
+    return holder
+
+
+def _is_over(holder: KeyHolder, now: datetime) -> bool:
+    return holder.viewer.expires_at is not None and holder.viewer.expires_at <= now

@@ -4,6 +4,8 @@ A malformed key and a foreign one are the same thing to a caller: not found.
 """
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from binascii import b2a_base64
+from collections.abc import Callable
 from dataclasses import dataclass
 
 LARGEST = 2**63 - 1
@@ -19,6 +21,19 @@ class KeyOf:
 def global_id(noun: str, key: int) -> str:
     """The opaque, URL-safe id of a row in GraphQL (Relay global object identification)."""
     return urlsafe_b64encode(f"{noun}:{key}".encode()).decode().rstrip("=")
+
+
+def encoder(noun: str) -> Callable[[int], str]:
+    """``global_id`` of one noun, for thousands of rows at a time.
+
+    Of letters, digits and the colon base64 never makes the two characters that URLs do not take.
+    """
+    prefix = noun.encode("ascii") + b":%d"
+
+    def encode(key: int) -> str:
+        return b2a_base64(prefix % key, newline=False).rstrip(b"=").decode()
+
+    return encode
 
 
 def parse_global_id(text: str) -> tuple[str, int] | None:

@@ -1,5 +1,6 @@
 """What orders consist of, and the digital goods that were handed over."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from db import models
@@ -55,6 +56,6 @@ def payment_by_id(payments: Any) -> Any:
     return payments
 
 
-async def delivered(ctx: Context, line_id: int) -> list[Any]:
-    """The sealed goods of a line, for all lines of a tick by one statement."""
-    return await fetch.load(ctx, items_of_lines, line_id, {}, (StockItem.content,))
+async def delivered(ctx: Context, line_ids: Sequence[int]) -> list[Any]:
+    """The sealed goods of each line, by one statement."""
+    return await fetch.rows_of(ctx, items_of_lines, line_ids, {}, (StockItem.content,))

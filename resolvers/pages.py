@@ -14,7 +14,7 @@ from sqlalchemy.engine import Row
 from db.base import UtcDateTime
 from resolvers.errors import Invalid, Problem
 from resolvers.keys import LARGEST
-from resolvers.reads import Order, Read
+from resolvers.reads import Order, Read, Sorts
 
 DEFAULT_SIZE = 20
 MAX_SIZE = 250
@@ -101,6 +101,47 @@ def _is_key(key: Any) -> bool:
     return isinstance(key, int) and 0 <= key <= LARGEST
 
 
+Position = tuple[Any, Any]
+"""The sort value and the key of a row, or the parameters of a statement that stand for them."""
+
+
+def positions(
+    read: Read, wanted: Window
+) -> tuple[str, tuple[Any, int] | None, tuple[Any, int] | None]:
+    """The sort's name, and what the cursors after and before point at. Raises ``Invalid``."""
+    name, order = _sorts(read)[wanted.sort]
+    after = None if wanted.after is None else _decode_cursor(wanted.after, "after", name, order)
+    before = None if wanted.before is None else _decode_cursor(wanted.before, "before", name, order)
+    return name, after, before
+
+
+def sorted_by(read: Read, sort: str) -> Any:
+    """The expression of a sort order."""
+    return _sorts(read)[sort][1].by
+
+
+def beyond(
+    statement: Select[Any],
+    read: Read,
+    *,
+    sort: str,
+    backward: bool,
+    after: Position | None,
+    before: Position | None,
+) -> tuple[Select[Any], list[Any], Any]:
+    """The statement limited to what lies beyond positions, its ORDER BY, and its expression."""
+    _, order = _sorts(read)[sort]
+    key = read.row.__mapper__.columns["id"]
+    for position, is_before in ((after, False), (before, True)):
+        if position is not None:
+            upward = order.descending == is_before
+            statement = statement.where(_beyond(order.by, key, *position, upward=upward))
+    descending = order.descending != backward
+    terms = [key] if order.by.key == key.key else [order.by, key]
+    by = [term.desc() if descending else term.asc() for term in terms]
+    return statement, by, order.by
+
+
 def paged(
     statement: Select[Any], read: Read, wanted: Window
 ) -> tuple[Select[Any], str, list[Any], Any]:
@@ -108,21 +149,20 @@ def paged(
 
     The expression is selected as ``sort_``, so that a row can tell its cursor.
     """
+    sort, after, before = positions(read, wanted)
+    statement, order, by = beyond(
+        statement, read, sort=sort, backward=wanted.backward, after=after, before=before
+    )
+    return statement, sort, order, by
+
+
+def _sorts(read: Read) -> Sorts:
     if read.sorts is None:
         raise TypeError(f"{read.name} has no sort orders")
-    name, order = read.sorts[wanted.sort]
-    key = read.row.__mapper__.columns["id"]
-    for cursor, argument in ((wanted.after, "after"), (wanted.before, "before")):
-        if cursor is not None:
-            value, last = _decode_cursor(cursor, argument, name, order)
-            upward = order.descending == (argument == "before")
-            statement = statement.where(_beyond(order.by, key, value, last, upward=upward))
-    descending = order.descending != wanted.backward
-    by = [order.by.desc(), key.desc()] if descending else [order.by.asc(), key.asc()]
-    return statement, name, by, order.by
+    return read.sorts
 
 
-def _beyond(by: Any, key: Any, value: Any, last: int, *, upward: bool) -> ColumnElement[bool]:
+def _beyond(by: Any, key: Any, value: Any, last: Any, *, upward: bool) -> ColumnElement[bool]:
     if by.key == key.key:
         return key > last if upward else key < last
     strict, same = (by > value, key > last) if upward else (by < value, key < last)

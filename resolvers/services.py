@@ -1,9 +1,11 @@
 """What a process offers to every request. Outside services are protocols that resolvers own."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
+
+from sqlalchemy import Select
 
 from db.base import now
 from db.engine import Database
@@ -11,6 +13,7 @@ from resolvers.usage import UsageMeter
 from resolvers.vault import Vault
 
 Clock = Callable[[], datetime]
+Made = TypeVar("Made")
 
 
 class EventSource(Protocol):
@@ -72,6 +75,48 @@ class RateLimiter(Protocol):
         ...
 
 
+class Lookups(Protocol):
+    """Single rows that every request asks for."""
+
+    async def first(
+        self, statement: Select[Any], values: Mapping[str, Any], make: Callable[..., Made]
+    ) -> Made | None:
+        """What ``make`` makes of the first row's values, and of nothing else; None without one.
+
+        Statement and function live as long as the process; ``values`` are the parameters.
+        """
+        ...
+
+
+class PlainLookups:
+    """The same through SQLAlchemy, where nobody needs them to be fast."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def first(
+        self, statement: Select[Any], values: Mapping[str, Any], make: Callable[..., Made]
+    ) -> Made | None:
+        async with self._database.read() as connection:
+            row = (await connection.execute(statement, values)).first()
+        return None if row is None else make(*row)
+
+
+class DocumentStore(Protocol):
+    """Remembers GraphQL documents that clients may name by their hash from then on.
+
+    Within bounds, and not for ever. It never raises: what it has lost is asked for again.
+    """
+
+    async def get(self, sha256: str) -> str | None:
+        """The text of the hash, or None where it is not known (any more)."""
+        ...
+
+    async def put(self, sha256: str, text: str) -> None:
+        """Remember a text, which must be the one of the hash."""
+        ...
+
+
 class Jobs(Protocol):
     """Starts what the job rows say, as soon as they are committed."""
 
@@ -99,7 +144,10 @@ class Services:
     jobs: Jobs
     clock: Clock = now
     wholesale: Wholesale = field(default_factory=Wholesale)
+    documents: DocumentStore | None = None
     usage: UsageMeter = field(init=False)
+    lookups: Lookups = field(init=False)
 
     def __post_init__(self) -> None:
         self.usage = UsageMeter(self.database)
+        self.lookups = PlainLookups(self.database)

@@ -1,7 +1,7 @@
 """Who is asking, and which rows exist for them."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -56,10 +56,29 @@ class Viewer:
     own_only: bool = False
     plan: str = field(default="free", compare=False)
     expires_at: datetime | None = field(default=None, compare=False)
+    all_stores_live: bool = field(default=False, compare=False)
+    """No store of the organization was deleted when the credential was looked up."""
+    hides_stores: bool = field(default=True, compare=False)
+    """Rows of deleted stores are kept out by each statement."""
 
     def may(self, permission: str) -> bool:
         resource = permission.partition(":")[0]
         return not self.permissions.isdisjoint({permission, f"{resource}:*", "*"})
+
+    @property
+    def scope(self) -> "Viewer":
+        """What decides which rows and fields are seen, for as long as somebody looks.
+
+        It is equal for all who see the same, whoever they are.
+        """
+        return replace(
+            self,
+            credential="shared",
+            user_id=None,
+            api_key_id=self.api_key_id if self.own_only else None,
+            expires_at=None,
+            all_stores_live=False,
+        )
 
     def require(self, permission: str) -> None:
         if not self.may(permission):
@@ -113,6 +132,8 @@ def _store_limits(viewer: Viewer, row: Any, columns: Any) -> list[Any]:
         return [false()]  # entries tell of the whole organization
     if "store_id" not in columns:
         return []
+    if not viewer.hides_stores:
+        return [] if viewer.store_ids is None else [row.store_id.in_(viewer.store_ids)]
     gone = select(models.Store.id).where(
         models.Store.organization_id == viewer.organization_id,
         models.Store.deleted_at.is_not(None),

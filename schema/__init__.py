@@ -78,7 +78,12 @@ class Mutation(
 
 
 class Schema(strawberry.Schema):
-    """Strawberry's, but ``ErrorCodes`` says what is logged."""
+    """Strawberry's, but ``ErrorCodes`` says what is logged.
+
+    ``documents`` are those that it was asked.
+    """
+
+    documents: Documents
 
     def process_errors(self, errors: object, execution_context: object = None) -> None: ...
 
@@ -86,16 +91,18 @@ class Schema(strawberry.Schema):
 @cache
 def make_schema(*, introspection: bool = True, limits: Limits | None = None) -> Schema:
     """The schema; without ``introspection`` it tells nobody what it holds."""
-    return Schema(
+    documents = Documents(limits or Limits(), introspection=introspection)
+    schema = Schema(
         Query,
         Mutation,
         Subscription,
         config=StrawberryConfig(scalar_map=SCALARS),
-        extensions=guards(limits or Limits(), introspection=introspection),
+        extensions=guards(documents, suggestions=introspection),
     )
+    schema.documents = documents
+    return schema
 
 
-def guards(limits: Limits, *, introspection: bool) -> list[Callable[[], SchemaExtension]]:
+def guards(documents: Documents, *, suggestions: bool) -> list[Callable[[], SchemaExtension]]:
     """What stands around every operation of a schema."""
-    documents = Documents(limits, introspection=introspection)
-    return [partial(ErrorCodes, suggestions=introspection), partial(Checked, documents)]
+    return [partial(ErrorCodes, suggestions=suggestions), partial(Checked, documents)]

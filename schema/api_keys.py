@@ -30,7 +30,7 @@ class ApiKey(Node):
         "IP addresses and networks that may use it; any where the list is empty."
     )
     has_secret: bool = computed(
-        lambda row: row.secret_encrypted is not None,
+        lambda secret: secret is not None,
         models.ApiKey.secret_encrypted,
         about="Whether there is a secret that signs requests.",
     )

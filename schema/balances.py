@@ -1,5 +1,6 @@
 """Balances, their ledger, top-ups and deposits in GraphQL."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
@@ -8,12 +9,13 @@ import strawberry
 
 from db import models
 from resolvers import api_keys, balances, deposits, orders, topups
+from resolvers.context import Context
 from schema.arguments import graphql_enum
 from schema.payloads import UserError, errors_field, mutation
 from schema.relations import (
     Connection,
-    Info,
     Node,
+    batched,
     computed,
     connection,
     lookup,
@@ -41,16 +43,16 @@ class BalanceTotals:
     refunded: Money = strawberry.field(description="All that came back from purchases.")
 
 
-async def _totals(root: Any, info: Info) -> Any:
-    async def batch(keys: Any) -> Any:
-        return await balances.totals_of(info.context, keys)
-
-    found = await info.context.load(balances.totals_of, batch, root.id)
-    return BalanceTotals(
-        topped_up=exactly(found.topped_up, root.unit),
-        spent=exactly(found.spent, root.unit),
-        refunded=exactly(found.refunded, root.unit),
-    )
+async def _totals(ctx: Context, accounts: Sequence[tuple[Any, ...]]) -> list[BalanceTotals]:
+    found = await balances.totals_of(ctx, [key for key, _ in accounts])
+    return [
+        BalanceTotals(
+            topped_up=exactly(totals.topped_up, unit),
+            spent=exactly(totals.spent, unit),
+            refunded=exactly(totals.refunded, unit),
+        )
+        for totals, (_, unit) in zip(found, accounts, strict=True)
+    ]
 
 
 @noun(
@@ -107,13 +109,15 @@ class Deposit(Node):
     network: str = plain("On which network.")
     transaction_hash: str = plain("The chain's name for it.")
     address: str = plain("The wallet that received it.")
-    amount: Money = computed(lambda row: money(row.amount, "USDT"), _X.amount, about="How much.")
+    amount: Money = computed(lambda amount: money(amount, "USDT"), _X.amount, about="How much.")
     seen_at: datetime = plain("When the chain confirmed it.")
     top_up: TopUp | None = relation(
         topups.by_id, to="TopUp", on=_X.top_up_id, about="The top-up that it pays."
     )
     is_credited: bool = computed(
-        lambda row: row.transfer_id is not None, _X.transfer_id, about="Whether it was credited."
+        lambda transfer_id: transfer_id is not None,
+        _X.transfer_id,
+        about="Whether it was credited.",
     )
 
 
@@ -121,11 +125,7 @@ class Deposit(Node):
 class Balance(Node):
     unit: str = plain("What it is counted in: USDT, ...")
     balance: Money = sum_of(_A.balance, _A.unit, "What is there now; never negative.")
-    totals: BalanceTotals = strawberry.field(
-        resolver=_totals,
-        description="Sums over its history.",
-        metadata={"columns": (_A.id, _A.unit)},
-    )
+    totals: BalanceTotals = batched(_totals, _A.id, _A.unit, about="Sums over its history.")
     created_at: datetime = plain("When it was opened.")
     updated_at: datetime = plain("When it last moved.")
     api_key: Annotated["ApiKey", strawberry.lazy("schema.api_keys")] | None = relation(

@@ -1,26 +1,24 @@
 """Categories in GraphQL."""
 
-import asyncio
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
 import strawberry
 
 from db import models
-from resolvers import categories, fetch, products, stores
-from resolvers.keys import key_of
+from resolvers import categories, products, stores
 from schema.payloads import UserError, deleted_id, errors_field, mutation
 from schema.relations import (
     Connection,
-    Info,
     Node,
     connection,
+    links,
     lookup,
     noun,
     plain,
     relation,
-    selected,
+    rooted,
     value,
 )
 
@@ -29,25 +27,8 @@ if TYPE_CHECKING:
     from schema.stores import Store
 
 _C = models.Category
+_ROOTS = categories.roots  # ``categories`` is a field where this is used
 _Category = Annotated["Category", strawberry.lazy("schema.categories")]
-
-
-async def _ancestors(root: Any, info: Info) -> Any:
-    """One statement for all categories of a level: each asks for its keys in the same tick."""
-    columns = selected(info, "Category")
-    keys = categories.ancestors(root)
-    found = [fetch.load(info.context, categories.by_id, key, {}, columns) for key in keys]
-    return [row for row in await asyncio.gather(*found) if row is not None]
-
-
-async def _tree(
-    info: Info,
-    store_id: Annotated[strawberry.ID, strawberry.argument(description="The store.")],
-) -> Any:
-    info.context.require(categories.roots.permission)
-    key = key_of("Store", store_id)
-    columns = selected(info, "Category")
-    return [] if key is None else await fetch.load(info.context, categories.roots, key, {}, columns)
 
 
 @noun(models.Category, categories.by_id, "A node of the tree in which a store files its products.")
@@ -69,10 +50,12 @@ class Category(Node):
     parent: _Category | None = relation(
         categories.by_id, to="Category", on=_C.parent_id, about="Right above; null for a root."
     )
-    ancestors: list[_Category] = strawberry.field(
-        resolver=_ancestors,
-        description="All above, the root first: a trail of breadcrumbs.",
-        metadata={"columns": (_C.path,)},
+    ancestors: list[_Category] = links(
+        categories.by_id,
+        to="Category",
+        on=_C.path,
+        each=categories.ancestors,
+        about="All above, the root first: a trail of breadcrumbs.",
     )
     children: list[_Category] = relation(
         categories.children, to="Category", on=_C.id, about="Right below, in order."
@@ -102,8 +85,11 @@ class CategoryQuery:
     categories: Connection[Category] = connection(
         categories.listing, to="Category", about="Categories of all stores that you may see."
     )
-    category_tree: list[Category] = strawberry.field(
-        resolver=_tree, description="A store's categories without a parent; ask for `children`."
+    category_tree: list[Category] = rooted(
+        _ROOTS,
+        to="Category",
+        of="Store",
+        about="A store's categories without a parent; ask for `children`.",
     )
 
 

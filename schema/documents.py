@@ -22,6 +22,7 @@ from strawberry.extensions import SchemaExtension
 from strawberry.schema.schema import validate_document
 from strawberry.types import ExecutionContext
 
+from engine import Operation, operations
 from schema.cost import CostTooHigh, cost, variables_that_matter
 from schema.limits import Limits, breaches
 
@@ -40,6 +41,18 @@ class Prepared:
     errors: list[GraphQLError]
     matter: frozenset[str]
     costs: dict[Any, int] = field(default_factory=dict[Any, int])
+    _operations: dict[str | None, Operation] | None = None
+
+    def operation(self, name: str | None) -> Operation | None:
+        """The operation to execute, with its plans. None where the name chooses none, or many."""
+        if self._operations is None:
+            found = [Operation(self.document, node) for node in operations(self.document)]
+            self._operations = {each.name: each for each in found}
+            if len(found) == 1:
+                self._operations[None] = found[0]
+            else:
+                self._operations.pop(None, None)
+        return self._operations.get(name)
 
 
 class Documents:
@@ -132,9 +145,10 @@ class Checked(SchemaExtension):
         yield
 
     def get_results(self) -> dict[str, Any]:
+        told: dict[str, Any] = getattr(self.execution_context.context, "extensions", {})
         if self._cost is None:
-            return {}
-        return {"cost": {"requested": self._cost, "limit": self._documents.limits.cost}}
+            return {**told}
+        return {"cost": {"requested": self._cost, "limit": self._documents.limits.cost}, **told}
 
     def _errors(self, prepared: Prepared) -> list[GraphQLError]:
         context = self.execution_context

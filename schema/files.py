@@ -24,7 +24,7 @@ class FileLink(Node):
     position: int = plain("Its place among the files of the role.")
     subject_type: str = plain('What kind of row it belongs to: "Product".')
     subject_id: strawberry.ID = computed(
-        lambda row: global_id(row.subject_type, row.subject_id),
+        global_id,
         _L.subject_type,
         _L.subject_id,
         about="The id of that row, good for `node`.",

@@ -39,9 +39,7 @@ class Job(Node):
     input: JSON = plain("What it was told, in the words of its kind.")
     output: JSON | None = plain("What came of it, in the words of its kind.")
     error: JobError | None = computed(
-        lambda row: (
-            JobError(code=row.error_code, message=row.error_message) if row.error_code else None
-        ),
+        lambda code, message: JobError(code=code, message=message) if code else None,
         _J.error_code,
         _J.error_message,
         about="Why it failed; of one that is queued again, why its last attempt did.",

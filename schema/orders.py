@@ -1,5 +1,6 @@
 """Orders in GraphQL, with their lines and payments."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
@@ -22,14 +23,15 @@ from resolvers import (
     variants,
     webhook_deliveries,
 )
+from resolvers.context import Context
 from resolvers.transitions import OPEN
 from schema.arguments import graphql_enum
 from schema.payloads import UserError, errors_field, mutation
 from schema.relations import (
     Connection,
-    Info,
     Node,
     amount,
+    batched,
     computed,
     connection,
     lookup,
@@ -55,19 +57,17 @@ graphql_enum(models.PaymentMethod)
 _O, _L, _P = models.Order, models.OrderLine, models.Payment
 
 
-def _open_content(root: Any, info: Info) -> Any:
-    return info.context.services.vault.open(root.content)
-
-
 @strawberry.type(description="A digital good that was handed over to the buyer.")
 class DeliveredItem:
-    content: JSON = strawberry.field(
-        resolver=_open_content, description="What was bought, such as a login and a password."
-    )
+    content: JSON = strawberry.field(description="What was bought, such as a login and a password.")
 
 
-async def _items(root: Any, info: Info) -> Any:
-    return await order_lines.delivered(info.context, root.id)
+async def _items(ctx: Context, lines: Sequence[tuple[Any, ...]]) -> list[list[DeliveredItem]]:
+    sealed = await order_lines.delivered(ctx, [key for (key,) in lines])
+    return [
+        [DeliveredItem(content=ctx.services.vault.open(row.content)) for row in rows]
+        for rows in sealed
+    ]
 
 
 @noun(models.OrderLine, order_lines.by_id, "Some units of a variant, in the words of that moment.")
@@ -78,10 +78,8 @@ class OrderLine(Node):
     unit_price: Money = amount(_L.unit_price, _L.currency, "Price of one unit.")
     total: Money = amount(_L.total, _L.currency, "Price of all units.")
     is_digital: bool = plain("Whether it is handed over as data.")
-    delivered_items: list[DeliveredItem] = strawberry.field(
-        resolver=_items,
-        description="The digital goods handed over so far.",
-        metadata={"columns": (_L.id,)},
+    delivered_items: list[DeliveredItem] = batched(
+        _items, _L.id, about="The digital goods handed over so far."
     )
     order: Annotated["Order", strawberry.lazy("schema.orders")] = relation(
         orders.by_id, to="Order", on=_L.order_id, about="The order it is a line of."
@@ -115,7 +113,7 @@ class Order(Node):
     payment_status: models.PaymentStatus = plain("What became of the money.")
     fulfillment_status: models.FulfillmentStatus = plain("What became of the goods.")
     is_open: bool = computed(
-        lambda row: row.fulfillment_status in OPEN,
+        lambda status: status in OPEN,
         _O.fulfillment_status,
         about="Whether goods may still be handed over.",
     )

@@ -65,9 +65,9 @@ class Product(Node):
     min_price: Money = amount(_P.price_min, _P.currency, "Price of its cheapest variant.")
     max_price: Money = amount(_P.price_max, _P.currency, "Price of its dearest variant.")
     stock: int = plain("Units of all variants that can be sold now.")
-    in_stock: bool = computed(lambda row: row.stock > 0, _P.stock, about="Whether any is left.")
+    in_stock: bool = computed(lambda stock: stock > 0, _P.stock, about="Whether any is left.")
     rating: float | None = computed(
-        lambda row: row.rating_average / 1000 if row.review_count else None,
+        lambda average, count: average / 1000 if count else None,
         _P.rating_average,
         _P.review_count,
         about="Average stars of published reviews; null without any.",

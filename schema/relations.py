@@ -1,14 +1,16 @@
 """Bind fields to declared reads: a relation is one line and never one query per parent.
 
-Each field of a noun knows which columns it needs, so that a list selects just those of the fields
-that were asked for.
+Each field carries a declaration (``engine.fields``): from it whole selections are compiled, and the
+reference executor's resolvers know which columns are needed, so that a list selects just those of
+the fields that were asked for.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from asyncio import gather
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass
 from inspect import Parameter, Signature
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar, cast
 
 import strawberry
 from graphql import (
@@ -21,17 +23,19 @@ from graphql import (
 from strawberry.types.field import StrawberryField
 
 from db.base import Attribute, Base
+from engine import DECLARATION, Batched, Column, Computed, Encoded, Record, Relation
 from resolvers import fetch, keys, pages
 from resolvers.context import Context
 from resolvers.reads import Many, One, Page, Read, Value
 from schema.arguments import converted_all, graphql_enum, parameter
-from schema.scalars import Money, money
+from schema.declarations import of_key, of_parents, page_arguments, pages_of
+from schema.scalars import Money, decimal_text, money
 
 Info = strawberry.Info[Context, None]
 GlobalId = Annotated[strawberry.ID, strawberry.argument(description="Its global id.")]
 T = TypeVar("T")
+OfColumns = Callable[[Any], Any] | Callable[[Any, Any], Any] | Callable[[Any, Any, Any], Any]
 Columns = tuple[Attribute[Any], ...]
-_NEEDS = "columns"
 _READ = "read"
 
 
@@ -91,12 +95,13 @@ def _needs(row: type[Base], owner: str, field: StrawberryField) -> Columns:
     item: Any = field
     if item.python_name == "id" and item.base_resolver is None:
         item.base_resolver = _id_resolver(owner)
-        return (_column(row, "id"),)
-    if _NEEDS in item.metadata:
-        return item.metadata[_NEEDS]
-    if item.base_resolver is not None:
-        raise TypeError(f"{owner}.{item.python_name} does not say which columns it needs")
-    return (_column(row, item.python_name),)
+        encoded = Encoded(keys.encoder(owner), (_column(row, "id"),))
+        item.metadata = {DECLARATION: encoded}
+    if DECLARATION not in item.metadata:
+        if item.base_resolver is not None:
+            raise TypeError(f"{owner}.{item.python_name} does not say which columns it needs")
+        item.metadata = {**item.metadata, DECLARATION: Column(_column(row, item.python_name))}
+    return item.metadata[DECLARATION].needs
 
 
 def _column(row: type[Base], name: str) -> Attribute[Any]:
@@ -174,13 +179,35 @@ def plain(about: str) -> Any:
     return strawberry.field(description=about)
 
 
-def computed(function: Callable[[Any], Any], *needs: Attribute[Any], about: str) -> Any:
-    """A value computed from the row's ``needs`` alone."""
+def computed(function: OfColumns, *needs: Attribute[Any], about: str) -> Any:
+    """A value that ``function`` makes of the values of the columns ``needs``."""
+    names, made = [need.key for need in needs], cast("Callable[..., Any]", function)
 
     def resolve(root: Any) -> Any:
-        return function(root)
+        return made(*[getattr(root, name) for name in names])
 
-    return strawberry.field(resolver=resolve, description=about, metadata={_NEEDS: needs})
+    return strawberry.field(
+        resolver=resolve, description=about, metadata={DECLARATION: Computed(made, needs)}
+    )
+
+
+def batched(
+    load: Callable[[Context, Sequence[tuple[Any, ...]]], Awaitable[Sequence[Any]]],
+    *needs: Attribute[Any],
+    about: str,
+) -> Any:
+    """What ``load`` makes of the values of the columns ``needs`` of all parents at once."""
+    names = [need.key for need in needs]
+
+    async def resolve(root: Any, info: Info) -> Any:
+        async def batch(keys: Sequence[Any]) -> Sequence[Any]:
+            return await load(info.context, keys)
+
+        return await info.context.load(load, batch, tuple(getattr(root, name) for name in names))
+
+    return strawberry.field(
+        resolver=resolve, description=about, metadata={DECLARATION: Batched(load, needs)}
+    )
 
 
 def amount(column: Attribute[Any], currency: Attribute[Any], about: str) -> Any:
@@ -190,8 +217,9 @@ def amount(column: Attribute[Any], currency: Attribute[Any], about: str) -> Any:
     def resolve(root: Any) -> Money | None:
         return money(getattr(root, name), getattr(root, unit))
 
+    fields = {"amount": Encoded(decimal_text, (column,)), "currency": Column(currency)}
     return strawberry.field(
-        resolver=resolve, description=about, metadata={_NEEDS: (column, currency)}
+        resolver=resolve, description=about, metadata={DECLARATION: Record(fields, column)}
     )
 
 
@@ -235,8 +263,61 @@ def relation(
         resolver=_shaped(resolve, read),
         name=name,
         description=about,
-        metadata={_NEEDS: (on,) if on is not None else (), _READ: read},
+        metadata={_READ: read, **_declared(of_parents(read, on))},
     )
+
+
+def links(
+    read: One,
+    *,
+    to: str,
+    on: Attribute[Any],
+    each: Callable[[Any], Sequence[Any]],
+    about: str,
+) -> Any:
+    """The rows of noun ``to`` whose keys the parent's column ``on`` holds; ``each`` lists them."""
+
+    async def resolve(root: Any, info: Info) -> Any:
+        columns = selected(info, to)
+        wanted = each(getattr(root, on.key))
+        found = [fetch.load(info.context, read, key, {}, columns) for key in wanted]
+        return [row for row in await gather(*found) if row is not None]
+
+    return strawberry.field(
+        resolver=resolve,
+        description=about,
+        metadata={_READ: read, **_declared(of_parents(read, on, each=each))},
+    )
+
+
+def rooted(read: Many, *, to: str, of: str, about: str) -> Any:
+    """A root field: all rows of noun ``to`` that belong to the one row of noun ``of``."""
+    name = f"{of.lower()}_id"
+
+    async def resolve(info: Info, **given: Any) -> Any:
+        info.context.require(read.permission)
+        key = keys.key_of(of, str(given[name]))
+        if key is None:
+            return []
+        return await fetch.load(info.context, read, key, {}, selected(info, to))
+
+    kind = Annotated[strawberry.ID, strawberry.argument(description=f"The {of.lower()}.")]
+    parameters = [
+        Parameter("info", Parameter.POSITIONAL_OR_KEYWORD, annotation=Info),
+        Parameter(name, Parameter.KEYWORD_ONLY, annotation=kind),
+    ]
+    shaped: Any = resolve
+    shaped.__signature__ = Signature(parameters)
+    shaped.__annotations__ = {item.name: item.annotation for item in parameters}
+    return strawberry.field(
+        resolver=resolve,
+        description=about,
+        metadata={_READ: read, **_declared(of_key(read, of, argument=name))},
+    )
+
+
+def _declared(relation: Relation | None) -> dict[str, Any]:
+    return {} if relation is None else {DECLARATION: relation}
 
 
 def value(read: Value, *, on: Attribute[Any], about: str) -> Any:
@@ -251,7 +332,7 @@ def value(read: Value, *, on: Attribute[Any], about: str) -> Any:
     return strawberry.field(
         resolver=_shaped(resolve, read),
         description=about,
-        metadata={_NEEDS: (on,), _READ: read},
+        metadata={_READ: read, **_declared(of_parents(read, on))},
     )
 
 
@@ -265,7 +346,11 @@ def lookup(read: One, *, to: str, about: str) -> Any:
             return None
         return await fetch.load(info.context, read, key, {}, selected(info, to))
 
-    return strawberry.field(resolver=resolve, description=about, metadata={_READ: read})
+    return strawberry.field(
+        resolver=resolve,
+        description=about,
+        metadata={_READ: read, **_declared(of_key(read, to, argument="id"))},
+    )
 
 
 # Connections (Relay cursor connections specification)
@@ -359,11 +444,7 @@ def connection(read: Page, *, to: str, on: Attribute[Any] | None = None, about: 
 
     async def resolve(root: Any, info: Info, **given: Any) -> Any:
         ctx = info.context
-        given = {name: value for name, value in given.items() if value is not strawberry.UNSET}
-        wanted = pages.window(
-            **{name: given.pop(name, None) for name in ("first", "after", "last", "before")},
-            sort=chosen.value if (chosen := given.pop("sort", None)) else None,
-        )
+        wanted, given = page_arguments(given)
         arguments = converted_all(declared, given)
         columns = (*selected(info, to, "nodes"), *selected(info, to, "edges", "node"))
         columns = tuple({column.key: column for column in columns}.values())
@@ -391,5 +472,5 @@ def connection(read: Page, *, to: str, on: Attribute[Any] | None = None, about: 
     return strawberry.field(
         resolver=_shaped(resolve, read, *_WINDOW, sort),
         description=about,
-        metadata={_NEEDS: (on,) if on is not None else (), _READ: read},
+        metadata={_READ: read, **_declared(pages_of(read, on))},
     )

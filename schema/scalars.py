@@ -3,13 +3,17 @@
 from datetime import UTC, datetime
 from decimal import Decimal as PyDecimal
 from decimal import InvalidOperation
+from functools import lru_cache
 from typing import Any, NewType
 from uuid import UUID
 
+import orjson
 import strawberry
 from graphql import GraphQLError
 from strawberry.types.scalar import ScalarDefinition, scalar
 
+from db.base import UtcDateTime
+from engine import Fast
 from resolvers.money import decimal
 
 JSON = NewType("JSON", object)
@@ -84,10 +88,45 @@ SCALARS: dict[object, ScalarDefinition] = {
 }
 
 
+def fast(name: str, column: Any, database: str) -> Fast | None:
+    """The same scalars straight from what the driver gives (``engine.Fast``)."""
+    if name == "DateTime" and isinstance(column, UtcDateTime):
+        return Fast(_stored_datetime if database == "sqlite" else _utc_datetime)
+    if name == "UUID" and column.python_type is UUID:
+        return Fast(_stored_uuid if database == "sqlite" else None)
+    if name == "JSON" and column.python_type is dict:
+        return Fast(_stored_json, gives_null=True)
+    return None
+
+
+def _stored_datetime(text: str) -> str:
+    if len(text) == len("2026-01-31 12:00:00.000000"):
+        return f"{text[:10]}T{text[11:]}Z"
+    return _print_datetime(datetime.fromisoformat(text).replace(tzinfo=UTC))
+
+
+def _utc_datetime(value: datetime) -> str:
+    return f"{value.isoformat(timespec='microseconds')[:26]}Z"
+
+
+def _stored_uuid(text: str) -> str:
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def _stored_json(text: str) -> Any:
+    return None if text == "null" else orjson.Fragment(text)
+
+
 @strawberry.type(description="An amount of money (or of another unit of account, such as USDT).")
 class Money:
     amount: PyDecimal = strawberry.field(description="The exact amount in whole units.")
     currency: str = strawberry.field(description="ISO 4217 code, or the unit's name.")
+
+
+@lru_cache(65_536)
+def decimal_text(micro_units: int) -> str:
+    """A stored amount as ``Decimal`` is written. Prices repeat, and exact decimals are slow."""
+    return format(decimal(micro_units), "f")
 
 
 def exactly(micro_units: int, currency: str) -> Money:

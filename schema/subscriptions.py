@@ -10,7 +10,7 @@ from db import models
 from resolvers import balances, fetch, jobs, orders, stores
 from resolvers.errors import Invalid
 from resolvers.events import BALANCE, JOB, ORDER, EventRecord
-from resolvers.feed import Interest
+from resolvers.interests import Interest
 from resolvers.keys import LARGEST, key_of
 from resolvers.reads import One
 from schema.balances import Balance
@@ -18,6 +18,7 @@ from schema.jobs import Job
 from schema.orders import Order
 from schema.relations import GlobalId, Info, relation
 from schema.scalars import Money, money
+from schema.streams import sharing
 
 After = Annotated[
     strawberry.ID | None,
@@ -115,6 +116,16 @@ def _after(text: strawberry.ID | None) -> int | None:
     return int(text)
 
 
+async def _follow(
+    info: Info, interest: Interest, after: After, *, latest: bool = False
+) -> AsyncGenerator[_Occurred]:
+    """Events of interest; those that are answered together with equal subscriptions do not come."""
+    shared = sharing(info, interest, _Occurred)
+    events = info.context.services.events
+    async for event in events.follow(interest, after=_after(after), latest=latest, sharing=shared):
+        yield _Occurred(event)
+
+
 async def _one(
     info: Info, read: One, key_text: strawberry.ID, of: tuple[str, str], after: After
 ) -> AsyncGenerator[_Occurred]:
@@ -124,8 +135,8 @@ async def _one(
     key = key_of(noun, str(key_text))
     await fetch.find(ctx, read, -1 if key is None else key, (), what=noun.lower())
     interest = Interest(ctx.require(read.permission), subject, subject_id=key)
-    async for event in ctx.services.events.follow(interest, after=_after(after), latest=True):
-        yield _Occurred(event)
+    async for event in _follow(info, interest, after, latest=True):
+        yield event
 
 
 async def _all(
@@ -136,8 +147,8 @@ async def _all(
         key = key_of("Store", str(store_id))
         await fetch.find(ctx, stores.by_id, -1 if key is None else key, (), what="store")
     interest = Interest(ctx.require(permission), subject, store_id=key)
-    async for event in ctx.services.events.follow(interest, after=_after(after)):
-        yield _Occurred(event)
+    async for event in _follow(info, interest, after):
+        yield event
 
 
 @strawberry.type(description="What can be watched.")

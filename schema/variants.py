@@ -53,7 +53,7 @@ class Variant(Node):
         _V.base_price, _V.currency, "Where dynamic pricing began; null where the price is fixed."
     )
     dynamic_pricing: bool = computed(
-        lambda row: row.base_price is not None,
+        lambda base_price: base_price is not None,
         _V.base_price,
         about="Whether the price rises with demand.",
     )
@@ -62,7 +62,7 @@ class Variant(Node):
     stock_tracked: bool = plain("Whether sales take from the stock.")
     sell_when_out_of_stock: bool = plain("Whether it sells beyond its stock.")
     available: bool = computed(
-        lambda row: row.stock > 0 or not row.stock_tracked or row.sell_when_out_of_stock,
+        lambda stock, is_tracked, beyond: stock > 0 or not is_tracked or beyond,
         _V.stock,
         _V.stock_tracked,
         _V.sell_when_out_of_stock,

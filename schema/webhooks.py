@@ -1,6 +1,6 @@
 """Webhooks in GraphQL: who is told, and how the telling goes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -8,12 +8,13 @@ import strawberry
 
 from db import models
 from resolvers import orders, stores, webhook_deliveries, webhook_endpoints
+from resolvers.context import Context
 from schema.arguments import graphql_enum
 from schema.payloads import UserError, deleted_id, errors_field, from_result, mutation
 from schema.relations import (
     Connection,
-    Info,
     Node,
+    batched,
     computed,
     connection,
     lookup,
@@ -44,8 +45,8 @@ def _attempt(entry: Mapping[str, Any]) -> WebhookAttempt:
     return WebhookAttempt(**values)  # pyright: ignore[reportArgumentType] - JSON of our own
 
 
-def _body(root: Any, info: Info) -> str:
-    return info.context.services.vault.open(root.body)
+async def _bodies(ctx: Context, sealed: Sequence[tuple[Any, ...]]) -> list[str]:
+    return [ctx.services.vault.open(body) for (body,) in sealed]
 
 
 @noun(models.WebhookEndpoint, webhook_endpoints.by_id, "An address that is told what happens.")
@@ -75,15 +76,13 @@ class WebhookDelivery(Node):
     topic: str = plain("What happened.")
     format: str = plain("Whose words the body is in: storegraph, or an old interface.")
     url: str = plain("Where it goes.")
-    body: str = strawberry.field(
-        resolver=_body,
-        description="The message, JSON, exactly as it is sent and signed.",
-        metadata={"columns": (_D.body,)},
+    body: str = batched(
+        _bodies, _D.body, about="The message, JSON, exactly as it is sent and signed."
     )
     status: models.WebhookStatus = plain("Where it stands.")
     attempts: int = plain("How often it was sent, since it was first or last asked for.")
     attempts_log: list[WebhookAttempt] = computed(
-        lambda row: [_attempt(entry) for entry in row.attempts_log],
+        lambda log: [_attempt(entry) for entry in log],
         _D.attempts_log,
         about="Every attempt that ended, oldest first.",
     )

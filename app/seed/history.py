@@ -159,6 +159,7 @@ def _message(sowing: Sowing, endpoint: models.WebhookEndpoint, event: Event) -> 
             "status": 200 if arrived else 503,
             "error": None if arrived else "HTTP 503",
             "duration_ms": sowing.rng.randint(40, 400),
+            "response": None,
         }
         for number in range(tries)
     ]

@@ -70,6 +70,7 @@ class Order(Keyed, InStore, Edited, Base, kw_only=True):
             "payment_status <> 'refunded' OR refunded_total = total", name="refunded_in_full"
         ),
         CheckConstraint("quantity >= 0", name="quantity"),
+        Index("ix_orders_newest", "organization_id", "created_at", "id"),
         Index("ix_orders_store_created", "store_id", "created_at", "id"),
         Index("ix_orders_api_key", "api_key_id", "id"),
         Index("ix_orders_open", "fulfillment_status", "created_at"),

@@ -73,6 +73,7 @@ class Product(Keyed, InStore, Edited, Deletable, Base, kw_only=True):
         CheckConstraint("min_quantity >= 1", name="min_quantity"),
         CheckConstraint("price_min <= price_max", name="price_range"),
         CheckConstraint("review_count >= 0", name="review_count"),
+        Index("ix_product_newest", "organization_id", "created_at", "id"),
         Index("ix_product_store_created", "store_id", "created_at", "id"),
         Index("ix_product_store_price", "store_id", "price_min", "id"),
     )

@@ -1,6 +1,5 @@
 """The accounts that an order delivers, as clients read them."""
 
-import asyncio
 from typing import Any
 
 from db.models import OrderLine
@@ -11,7 +10,7 @@ from resolvers.context import Context
 async def of_order(ctx: Context, order_id: int) -> list[dict[str, Any]]:
     """What was handed over for an order, in order, in clear."""
     lines = await fetch.load(ctx, order_lines.of_orders, order_id, {}, (OrderLine.id,))
-    goods = await asyncio.gather(*(order_lines.delivered(ctx, line.id) for line in lines))
+    goods = await order_lines.delivered(ctx, [line.id for line in lines])
     return [
         _credentials(ctx.services.vault.open(item.content)) for of_line in goods for item in of_line
     ]

@@ -1,0 +1,52 @@
+"""Compiled execution of GraphQL operations over declared statements.
+
+It knows Strawberry, graphql-core and SQLAlchemy, and nothing of what is asked or stored. See
+``docs/engine.md``.
+"""
+
+from engine.drivers import Driver, driver_for
+from engine.engine import Engine, Operation
+from engine.fields import (
+    DECLARATION,
+    Batched,
+    Binds,
+    Bound,
+    Column,
+    Computed,
+    Encoded,
+    Kind,
+    Record,
+    Relation,
+    Rows,
+    Scope,
+    Window,
+)
+from engine.leaves import Fast
+from engine.lookups import Lookups
+from engine.refusals import Irregular, Uncompilable
+from engine.selections import operations
+
+__all__ = [
+    "DECLARATION",
+    "Batched",
+    "Binds",
+    "Bound",
+    "Column",
+    "Computed",
+    "Driver",
+    "Encoded",
+    "Engine",
+    "Fast",
+    "Irregular",
+    "Kind",
+    "Lookups",
+    "Operation",
+    "Record",
+    "Relation",
+    "Rows",
+    "Scope",
+    "Uncompilable",
+    "Window",
+    "driver_for",
+    "operations",
+]

@@ -1,0 +1,73 @@
+"""Single rows by prepared statement, for what every request has to look up."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from sqlalchemy import Select
+
+from engine.drivers import Driver
+from engine.leaves import Leaves
+from engine.statements import Slot, Sql
+
+Made = TypeVar("Made")
+MOST_MADE = 4096
+
+
+def _no_short_cuts(*_: object) -> None:
+    return None
+
+
+class Lookups:
+    """Runs a few statements very often. Each is compiled once, and kept for good."""
+
+    def __init__(self, driver: Driver) -> None:
+        self._driver = driver
+        self._leaves = Leaves(driver.dialect, _no_short_cuts)
+        self._made: OrderedDict[Any, Any] = OrderedDict()
+        self._known: dict[int, tuple[Any, Sql, list[Any]]] = {}
+
+    async def first(
+        self, statement: Select[Any], values: Mapping[str, Any], make: Callable[..., Made]
+    ) -> Made | None:
+        """What ``make`` makes of the first row's values as the ORM would give them.
+
+        None without a row. ``statement`` and ``make`` are ones that live as long as the process;
+        ``values`` are the statement's parameters. Of equal rows ``make`` makes one thing: it
+        depends on nothing else.
+        """
+        known = self._known.get(id(statement))
+        if known is None:
+            known = (statement, *self._compiled(statement, values))
+            self._known[id(statement)] = known
+        _, sql, convert = known
+        rows = await self._driver.rows(sql.text, sql.arguments(values))
+        if not rows:
+            return None
+        row = (make, *rows[0])
+        made = self._made.get(row)
+        if made is None:
+            made = self._made[row] = make(
+                *(
+                    value if value is None or of is None else of(value)
+                    for value, of in zip(rows[0], convert, strict=True)
+                )
+            )
+            if len(self._made) > MOST_MADE:
+                self._made.popitem(last=False)
+        return made
+
+    def _compiled(self, statement: Select[Any], values: Mapping[str, Any]) -> tuple[Sql, list[Any]]:
+        dialect = self._driver.dialect
+        compiled: Any = statement.compile(dialect=dialect)
+        slots: list[Slot] = []
+        for name in compiled.positiontup:
+            kind = compiled.binds[name].type.dialect_impl(dialect)
+            process = kind.bind_processor(dialect)
+            if name in values:
+                slots.append(Slot(name, None, process))
+            else:
+                value = compiled.params[name]
+                slots.append(Slot(None, process(value) if process else value, None))
+        convert = [self._leaves.python(column) for column in statement.selected_columns]
+        return Sql(compiled.string, tuple(slots)), convert
