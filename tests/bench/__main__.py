@@ -1,6 +1,7 @@
 """``python -m tests.bench``: figures on SQLite and, where there is one, on PostgreSQL.
 
-Nothing here passes or fails by how long it takes.
+Each read is also asked of two baselines over the same database: a plain Strawberry server, and
+hand-written handlers on the bare driver. Nothing here passes or fails by how long it takes.
 """
 
 import asyncio
@@ -8,6 +9,7 @@ import os
 import platform
 import sys
 import time
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,21 +26,35 @@ from tests.bench import catalogue, hearing, measure
 from tests.bench.cases import cases
 from tests.bench.databases import new_database, postgres
 from tests.bench.hearing import Heard
-from tests.bench.measure import DEFAULT, QUICK, Plan, Result
-from tests.bench.processes import gateway, peak_memory, python
+from tests.bench.measure import (
+    BARE,
+    BASELINES,
+    DEFAULT,
+    GATEWAY,
+    HANDWRITTEN,
+    PLAIN,
+    QUICK,
+    Plan,
+    Result,
+)
+from tests.bench.processes import Process, gateway, peak_memory, python, serving
 
 # Wide enough for a row a line, also where the output goes to a file.
-console = Console(width=None if sys.stdout.isatty() else 110)
+console = Console(width=None if sys.stdout.isatty() else 160)
 
 
 @dataclass(slots=True)
 class Report:
-    """What was found on one database. Memory is the serving process's most, in megabytes."""
+    """What was found on one database. Memory is the most of each serving process, in megabytes.
+
+    The gateway's is told once before the subscribers come, as its baselines have none, and once
+    with them.
+    """
 
     database: str
     results: list[Result] = field(default_factory=list[Result])
     heard: list[Heard] = field(default_factory=list[Heard])
-    memory: float | None = None
+    memory: dict[str, float] = field(default_factory=dict[str, float])
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -48,6 +64,10 @@ class Report:
             "peak_memory_mb": self.memory,
         }
 
+    def weigh(self, name: str, process: Process) -> None:
+        if (megabytes := peak_memory(process.pid)) is not None:
+            self.memory[name] = megabytes
+
 
 def main(
     *,
@@ -55,7 +75,7 @@ def main(
     json: Annotated[Path | None, typer.Option(help="Also write the figures here.")] = None,
     only: Annotated[str | None, typer.Option(help="Figures whose name has this text.")] = None,
 ) -> None:
-    """Load figures of the gateway, each beside a bare aiohttp handler in the same run."""
+    """Load figures of the gateway, each beside those of its baselines in the same run."""
     started = time.monotonic()
     reports = asyncio.run(_run(QUICK if quick else DEFAULT, only or ""))
     for report in reports:
@@ -87,40 +107,34 @@ async def _on(name: str, server: str | None, plan: Plan, only: str) -> Report:
             database = connect(url)
             filled = await catalogue.fill(database)
             chosen = [case for case in cases(filled) if only in case.name]
-            async with gateway(url, folder) as served, python("tests.bench.client") as load:
-                process, port = served
+            async with AsyncExitStack() as stack:
+                served = await stack.enter_async_context(gateway(url, folder))
+                load = await stack.enter_async_context(python("tests.bench.client"))
+                servers = {GATEWAY: served}
+                for baseline in BASELINES if any(case.route for case in chosen) else ():
+                    started = serving(f"tests.bench.{baseline}", url)
+                    servers[baseline] = await stack.enter_async_context(started)
+                ports = {each: port for each, (_, port) in servers.items()}
                 for case in chosen:
                     report.results += await measure.measure(
-                        case, port, load, folder, plan=plan, tell=tell
+                        case, ports, load, folder, plan=plan, tell=tell
                     )
+                for each, (process, _) in servers.items():
+                    report.weigh(each, process)
                 for what in hearing.FIELDS if only in "subscribers" else ():
                     tell(f"{hearing.SUBSCRIBERS} subscribers, {what}")
                     heard = await hearing.of_gateway(what, filled, database, served, plan.changes)
                     report.heard.append(heard)
                 if report.heard:
+                    report.weigh(f"gateway with {hearing.SUBSCRIBERS} subscribers", served[0])
                     report.heard.append(await hearing.of_bare_handler(folder, plan.changes))
-                report.memory = peak_memory(process.pid)
             await database.close()
     return report
 
 
 def _show(report: Report) -> None:
-    table = Table(title=f"{report.database}: requests", title_justify="left")
-    table.add_column("answer")
-    for heading in ("KB", "clients", "req/s", "p50 ms", "p99 ms", "bare req/s", "ratio"):
-        table.add_column(heading, justify="right")
-    for each in report.results:
-        table.add_row(
-            each.what if each.clients == 1 else "",
-            f"{each.bytes / 1000:.1f}",
-            str(each.clients),
-            f"{each.gateway.rate:.0f}",
-            f"{each.gateway.p50:.1f}",
-            f"{each.gateway.p99:.1f}",
-            f"{each.bare.rate:.0f}",
-            f"{each.ratio:.1f}",
-        )
-    console.print(table)
+    if report.results:
+        console.print(_requests(report))
     if report.heard:
         table = Table(title=f"{report.database}: one change heard", title_justify="left")
         table.add_column("message")
@@ -135,8 +149,39 @@ def _show(report: Report) -> None:
                 f"{heard.cpu:.0f}",
             )
         console.print(table)
-    if report.memory is not None:
-        console.print(f"Peak memory of the serving process: {report.memory:.0f} MB\n")
+    memory = ", ".join(f"{name} {most:.0f} MB" for name, most in report.memory.items())
+    console.print(f"Peak memory: {memory or 'not told here'}\n")
+
+
+def _requests(report: Report) -> Table:
+    table = Table(title=f"{report.database}: requests", title_justify="left")
+    table.add_column("answer")
+    for heading in (
+        "KB", "clients", "req/s", "p50 ms", "p99 ms",
+        "bare", "bare/\ngateway", "plain", "gateway/\nplain", "by hand", "gateway/\nby hand",
+    ):  # fmt: skip
+        table.add_column(heading, justify="right")
+    for each in report.results:
+        gateway = each.figures[GATEWAY]
+        table.add_row(
+            each.what if each.clients == 1 else "",
+            f"{each.bytes / 1000:.1f}",
+            str(each.clients),
+            f"{gateway.rate:.0f}",
+            f"{gateway.p50:.1f}",
+            f"{gateway.p99:.1f}",
+            *_beside(each, BARE, 1),
+            *_beside(each, PLAIN, 1),
+            *_beside(each, HANDWRITTEN, 2),
+        )
+    return table
+
+
+def _beside(result: Result, name: str, digits: int) -> tuple[str, str]:
+    """Another server's rate, and its ratio to the gateway's; nothing where it was not asked."""
+    if name not in result.figures:
+        return "", ""
+    return f"{result.figures[name].rate:.0f}", f"{result.ratios[name]:.{digits}f}"
 
 
 if __name__ == "__main__":

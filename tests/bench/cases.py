@@ -37,25 +37,49 @@ SPREAD = 97  # different rows in turn, so that no cache of one answer can help
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """``expected`` is part of every right answer."""
+    """``expected`` is part of every right answer.
+
+    ``route`` is where the hand-written server answers it; a case without is not for the baselines.
+    """
 
     name: str
     requests: list[str]
     expected: str
+    route: str | None = None
+
+    def routed(self) -> list[str]:
+        """The requests as the hand-written server takes them."""
+        return [each.replace(" /graphql ", f" /{self.route} ", 1) for each in self.requests]
 
 
 def cases(filled: Filled) -> list[Case]:
     mine = {"Authorization": f"Bearer {filled.everything}"}
     products = [{"id": global_id("Product", n * 19 % PRODUCTS + 1)} for n in range(SPREAD)]
     return [
-        Case("one product", [_graphql(PRODUCT, mine, each) for each in products], '"title":"Pr'),
+        Case(
+            "one product",
+            [_graphql(PRODUCT, mine, each) for each in products],
+            '"title":"Pr',
+            "product",
+        ),
         Case(
             "50 products, brand, variants, offers, 3 reviews",
             [_graphql(CATALOGUE, mine, {})],
             '"author":"Given N."',
+            "catalogue",
         ),
-        Case("250 products, 5 variants", [_graphql(VARIANTS_OF_250, mine, {})], '"sku":"SKU-1250"'),
-        Case("50 orders, customer, lines, variant, product", [_graphql(ORDERS, mine, {})], '"SKU-'),
+        Case(
+            "250 products, 5 variants",
+            [_graphql(VARIANTS_OF_250, mine, {})],
+            '"sku":"SKU-1250"',
+            "variants",
+        ),
+        Case(
+            "50 orders, customer, lines, variant, product",
+            [_graphql(ORDERS, mine, {})],
+            '"SKU-',
+            "orders",
+        ),
         Case(
             "50 products by REST (InstaMarket)",
             [

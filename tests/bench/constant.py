@@ -4,7 +4,6 @@ It prints its port. POST and GET answer with the file's bytes as JSON; ``/socket
 as graphql-transport-ws does, and ``/tell`` sends each of them one constant message.
 """
 
-import asyncio
 import sys
 from pathlib import Path
 from weakref import WeakSet
@@ -12,6 +11,8 @@ from weakref import WeakSet
 import orjson
 import uvloop
 from aiohttp import web
+
+from tests.bench.serving import serve
 
 PROTOCOL = "graphql-transport-ws"
 NEXT = '{"id":"1","type":"next","payload":{"data":{"orderStatus":{"id":"1","occurredAt":"%s"}}}}'
@@ -49,15 +50,5 @@ def application(body: bytes) -> web.Application:
     return app
 
 
-async def main(body: bytes) -> None:
-    runner = web.AppRunner(application(body), access_log=None)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0, backlog=1024)
-    await site.start()
-    sys.stdout.write(f"{runner.addresses[0][1]}\n")
-    sys.stdout.flush()
-    await asyncio.Event().wait()
-
-
 if __name__ == "__main__":
-    uvloop.run(main(Path(sys.argv[1]).read_bytes()))
+    uvloop.run(serve(application(Path(sys.argv[1]).read_bytes())))

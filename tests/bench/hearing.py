@@ -17,9 +17,9 @@ from tests.bench import listeners
 from tests.bench.catalogue import Filled
 from tests.bench.client import request
 from tests.bench.measure import ask
-from tests.bench.processes import Process, cpu_seconds, python
+from tests.bench.processes import Process, cpu_seconds, python, serving
 
-SUBSCRIBERS = 500
+SUBSCRIBERS = 1000
 ORDER = global_id("Order", 1)
 FIELDS = {
     "status": "id occurredAt paymentStatus fulfillmentStatus",
@@ -82,8 +82,8 @@ async def of_gateway(
 async def of_bare_handler(folder: Path, changes: int) -> Heard:
     path = folder / "empty.json"
     path.write_bytes(b"{}")
-    async with python("tests.bench.constant", str(path)) as process:
-        port, at = int(await process.read()), [0.0]
+    async with serving("tests.bench.constant", str(path)) as (process, port):
+        at = [0.0]
 
         async def change() -> None:
             at[0] = time.time()

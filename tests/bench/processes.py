@@ -1,4 +1,4 @@
-"""The processes of a run: the gateway, the bare handler, the load, and what they use."""
+"""The processes of a run: the gateway, its baselines, the load, and what they use."""
 
 import asyncio
 import os
@@ -64,6 +64,13 @@ async def python(
         yield process
     finally:
         await process.stop()
+
+
+@asynccontextmanager
+async def serving(*arguments: str) -> AsyncGenerator[tuple[Process, int]]:
+    """A module of this package that serves and prints its port, with the port."""
+    async with python(*arguments) as process:
+        yield process, int(await process.read())
 
 
 @asynccontextmanager
