@@ -13,6 +13,7 @@ from sqlalchemy import event
 from app.settings import Settings
 from app.web import create_app
 from db.engine import Database, connect
+from engine import drivers
 from providers.chain import SimulatedChain
 from providers.memory import MemoryLimiter, NoJobs
 from resolvers.feed import Feed
@@ -78,7 +79,12 @@ async def database(database_url: str) -> AsyncGenerator[Database]:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return Settings(data_dir=tmp_path, introspection=True, admin_token="admin-token-of-tests")
+    return Settings(
+        data_dir=tmp_path,
+        introspection=True,
+        admin_token="admin-token-of-tests",
+        compiled_queries=os.environ.get("STOREGRAPH_TEST_COMPILED") != "0",
+    )
 
 
 @pytest.fixture
@@ -129,9 +135,15 @@ def statements(database: Database) -> Iterator[list[str]]:
             seen.append(text)
 
     engines = [database.writing, database.reading]
+
+    def record_compiled(text: str) -> None:
+        seen.append(text)
+
     for engine in engines:
         event.listen(engine.sync_engine, "before_cursor_execute", record)
+    drivers.observers.append(record_compiled)
     yield seen
+    drivers.observers.remove(record_compiled)
     for engine in engines:
         event.remove(engine.sync_engine, "before_cursor_execute", record)
 

@@ -165,6 +165,77 @@ def test_the_schema_is_exported_and_compared(cli: Cli, tmp_path: Path) -> None:
     assert cli("export-schema", path, "--check").exit_code == 0
 
 
+QUERY = """query Shelf($size: Int, $id: ID = "x") {
+  products(first: $size) {
+    totalCount
+    nodes { title brand { name } orderLines(first: 1) { nodes { deliveredItems { content } } } }
+  }
+  product(id: $id) { variants { sku } }
+}
+query Other { viewer { plan } }"""
+
+
+@pytest.fixture
+def query(tmp_path: Path) -> str:
+    path = tmp_path / "query.graphql"
+    path.write_text(QUERY)
+    return str(path)
+
+
+def test_a_query_is_explained_down_to_what_the_database_does(seeded: Cli, query: str) -> None:
+    ours = ("--organization", organization(seeded), "--operation", "Shelf")
+    result = seeded("explain", query, *ours, "--variables", '{"size": 2}')
+
+    assert result.exit_code == 0, result.stderr
+    tree, _, levels = result.stdout.partition("Needs ")
+    assert [line for line in tree.splitlines() if "Product" in line or "Query" in line] == [
+        "  Query.products",
+        "    Product.brand",
+        "    Product.orderLines",
+        "      Product.orderLines: schema.orders._items",
+        "  Query.product",
+        "    Product.variants",
+    ]
+    assert levels.startswith("order:view, product:view\n")
+    products, brand, *_ = re.split(r"^\d\. ", levels, flags=re.MULTILINE)[1:]
+    assert "FROM product" in products
+    assert "2 rows" in products
+    assert "SELECT count(*)" in products
+    assert "USING INDEX" in products
+    assert "def shape(rows, m, window):" in products
+    assert "'brand': " in products
+    assert "FROM brand" in brand
+    assert "not run: nothing leads here" in levels.partition("Product.variants")[2]
+
+    limited = seeded("explain", query, *ours, "--store", "1", "--own", "7")
+    assert "store.id IN" not in result.stdout
+    assert "orders.api_key_id = ?" in limited.stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "words"),
+    [
+        (QUERY, [], "--operation"),
+        (QUERY, ["--operation", "Other"], "opaque: Query.viewer"),
+        (QUERY, ["--operation", "Shelf", "--variables", '{"size": "x"}'], "variables"),
+        (QUERY, ["--operation", "Shelf", "--variables", '{"size": 999}'], "between 0 and 250"),
+        (QUERY, ["--operation", "Shelf", "--variables", "{"], "no JSON"),
+        (QUERY, ["--operation", "Shelf", "--variables", "[]"], "no JSON object"),
+        ("{ products { nothing } }", [], "nothing"),
+        ("{ products {", [], "Syntax Error"),
+        ("mutation { deleteStore(id: 1) { deletedId } }", [], "mutation"),
+    ],
+)
+def test_what_has_no_plan_is_told_in_one_line(
+    seeded: Cli, query: str, text: str, options: list[str], words: str
+) -> None:
+    Path(query).write_text(text)
+    result = seeded("explain", query, "--organization", organization(seeded), *options)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert words in result.stderr
+    assert "Traceback" not in result.stderr
+
+
 # Processes
 
 

@@ -4,12 +4,16 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
+from aiohttp.test_utils import TestClient, TestServer
 from graphql import build_schema, parse, validate
 from sqlalchemy import func, select
 
 from app import seed
 from app.credentials import DemoKeys
+from app.settings import Settings
+from app.web import create_app
 from db import models
 from db.base import now
 from resolvers import identity
@@ -80,23 +84,36 @@ def _lists(data: Any, path: str = "") -> dict[str, int]:
     return found
 
 
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    return settings.model_copy(update={"explain_executions": True})
+
+
 async def test_documents_are_answered_in_as_few_statements_as_there_are_levels(
-    gql: GraphQL, services: Services, statements: list[str]
+    gql: GraphQL, services: Services, settings: Settings, statements: list[str]
 ) -> None:
     keys: DemoKeys = await seed.run(services, scale=0.3)
     everything = await _key(services, keys.graphql)
     wholesale = await _key(services, keys.wholesale)
     variables = await _variables(services)
+    plain = settings.model_copy(update={"compiled_queries": False})
     counted: dict[str, int] = {}
-    for name in DOCUMENTS:
-        statements.clear()
-        key = wholesale if name == "balance_page" else everything
-        data = await gql.data(document(name), key=key, **variables[name])
-        counted[name] = len(statements)
-        empty = [place for place, length in _lists(data).items() if not length]
-        assert empty == [], name
+    ways: dict[str, Any] = {}
+    async with TestClient(TestServer(create_app(services, plain))) as other:
+        for name in DOCUMENTS:
+            statements.clear()
+            key = wholesale if name == "balance_page" else everything
+            answer = await gql(document(name), key=key, **variables[name])
+            counted[name] = len(statements)
+            ways[name] = answer["extensions"].get("execution")
+            empty = [place for place, length in _lists(answer["data"]).items() if not length]
+            assert empty == [], name
+            uncompiled = await GraphQL(other).data(document(name), key=key, **variables[name])
+            assert orjson.dumps(uncompiled) == orjson.dumps(answer["data"]), name
 
     assert counted == STATEMENTS
+    if settings.compiled_queries:
+        assert ways == {name: {"path": "compiled"} for name in DOCUMENTS}
 
 
 async def _key(services: Services, clear: str) -> Key:

@@ -16,6 +16,7 @@ from app.web import create_app
 from resolvers.errors import Conflict, Forbidden, RateLimited
 from resolvers.services import Services
 from schema import Schema, guards
+from schema.documents import Documents
 from schema.limits import Limits
 from tests.kit import Client, Make
 
@@ -93,7 +94,7 @@ async def faulty(services: Services, settings: Settings) -> AsyncGenerator[Clien
         Faults,
         subscription=FaultyStream,
         config=StrawberryConfig(scalar_map=SCALARS),
-        extensions=guards(Limits(), introspection=True),
+        extensions=guards(Documents(Limits(), introspection=True), suggestions=True),
     )
     async with TestClient(TestServer(create_app(services, settings, schema=schema))) as client:
         yield client
@@ -205,7 +206,7 @@ async def test_a_stream_that_fails_is_masked_over_server_sent_events(
     assert SECRET not in text
     assert text.count('{"data":{') == good
     assert f'"code":"{code}"' in text
-    assert text.endswith("event: complete\r\ndata: \r\n\r\n")
+    assert text.endswith("event: complete\ndata: \n\n")
     assert len(bugs(logs)) == (code == "INTERNAL")
 
 

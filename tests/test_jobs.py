@@ -16,7 +16,7 @@ from jobs.runtime import Runtime
 from resolvers import attempts, jobs
 from resolvers.context import Context
 from resolvers.errors import InsufficientStock, Unavailable
-from resolvers.feed import Interest
+from resolvers.interests import Interest
 from resolvers.services import Services
 from resolvers.viewer import system
 from tests.kit import GraphQL, Make, gid

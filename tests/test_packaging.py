@@ -88,7 +88,7 @@ def test_tests_run_on_the_versions_that_serve() -> None:
     }
 
 
-@pytest.mark.parametrize("package", [*PACKAGES, "engine"])
+@pytest.mark.parametrize("package", PACKAGES)
 def test_no_dependency_ships_a_package_under_a_name_of_ours(package: str) -> None:
     shipped_by = {canonicalize_name(name) for name in packages_distributions().get(package, [])}
     assert shipped_by <= {PROJECT["project"]["name"]}

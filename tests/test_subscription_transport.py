@@ -9,11 +9,11 @@ from typing import Any, ClassVar
 import pytest
 from aiohttp import ClientWebSocketResponse, WSMsgType, WSServerHandshakeError
 from aiohttp.test_utils import TestClient, TestServer
-from strawberry.http.streaming import SSETransport
 from strawberry.subscriptions import GRAPHQL_SSE_PROTOCOL
 
 from app.graphql import View
 from app.settings import Settings
+from app.streams import LineFeedEvents
 from app.web import create_app
 from db.base import now
 from resolvers import api_keys
@@ -361,8 +361,8 @@ class Stream:
 
     async def event(self) -> str:
         """The next event or comment, without the empty line after it."""
-        text = await asyncio.wait_for(self.response.content.readuntil(b"\r\n\r\n"), 20)
-        return text.decode().removesuffix("\r\n\r\n")
+        text = await asyncio.wait_for(self.response.content.readuntil(b"\n\n"), 20)
+        return text.decode().removesuffix("\n\n")
 
     async def rest(self) -> str:
         return (await asyncio.wait_for(self.response.content.read(), 20)).decode()
@@ -392,7 +392,7 @@ async def test_events_come_as_server_sent_events(
 ) -> None:
     account = await Account.make(make, services)
     async with streaming(client, account, method=method) as stream:
-        assert (await stream.event()).startswith('event: next\r\ndata: {"data":{"balance":{')
+        assert (await stream.event()).startswith('event: next\ndata: {"data":{"balance":{')
         await fund(services, account.key, "1")
         services.events.wake()
         assert '"TOP_UP"' in await stream.event()
@@ -403,8 +403,22 @@ async def test_a_query_over_server_sent_events_is_one_event(client: Client, make
     headers = {"Accept": "text/event-stream", **(await make.key()).headers}
     async with client.post("/graphql", json={"query": PLAN}, headers=headers) as response:
         text = await response.text()
-    assert text.startswith('event: next\r\ndata: {"data":{"viewer":{"plan":"FREE"}}')
-    assert text.endswith("event: complete\r\ndata: \r\n\r\n")
+    assert text.startswith('event: next\ndata: {"data":{"viewer":{"plan":"FREE"}}')
+    assert text.endswith("event: complete\ndata: \n\n")
+
+
+async def test_clients_that_take_json_and_events_get_what_fits(client: Client, make: Make) -> None:
+    """Urql and others send one Accept header with everything."""
+    key = await make.key()
+    both = "application/graphql-response+json, application/json, text/event-stream"
+    headers = {"Accept": both, **key.headers}
+    async with client.post("/graphql", json={"query": PLAN}, headers=headers) as response:
+        assert response.content_type == "application/graphql-response+json"
+        assert (await response.json())["data"] == {"viewer": {"plan": "FREE"}}
+    body = {"query": WATCH, "variables": {"id": "x"}}
+    async with client.post("/graphql", json=body, headers=headers) as response:
+        assert response.content_type == "text/event-stream"
+        assert (await response.text()).endswith("event: complete\ndata: \n\n")
 
 
 async def test_a_subscription_needs_a_stream(client: Client, make: Make) -> None:
@@ -436,7 +450,7 @@ async def test_a_client_that_is_gone_ends_its_stream(
         await asyncio.wait_for(attached(services, 0), 5)
 
 
-class HastyTransport(SSETransport):
+class HastyTransport(LineFeedEvents):
     def __init__(self) -> None:
         super().__init__(heartbeat_interval=0.05)
 
@@ -456,6 +470,6 @@ async def test_a_silent_stream_says_that_it_is_alive(
         async with streaming(client, account, path="/hasty") as stream:
             seen: set[str] = set()
             while len(seen) < 2:
-                seen.add((await stream.event()).partition("\r\n")[0])
+                seen.add((await stream.event()).partition("\n")[0])
             assert seen == {"event: next", ": ping"}
         await attached(services, 0)

@@ -27,12 +27,18 @@ class Socket:
         self.ws = ws
 
     async def next(self) -> Any:
+        """The next event."""
+        payload = await self.payload()
+        assert "errors" not in payload, payload
+        [event] = payload["data"].values()
+        return event
+
+    async def payload(self) -> Any:
+        """All that the next message says."""
         while True:
             message = await self.ws.receive_json(timeout=20)
             if message["type"] == "next":
-                assert "errors" not in message["payload"], message["payload"]
-                [event] = message["payload"]["data"].values()
-                return event
+                return message["payload"]
             assert message["type"] in ("ping", "pong"), message
 
     async def silence(self) -> None:
@@ -44,9 +50,10 @@ class Socket:
 
 @asynccontextmanager
 async def subscribed(
-    client: Client, key: Key, document: str, **variables: Any
+    client: Client, key: Key, document: str, *, request_id: str = "of-a-test", **variables: Any
 ) -> AsyncGenerator[Socket]:
-    async with client.ws_connect("/graphql", protocols=["graphql-transport-ws"]) as ws:
+    headers, protocols = {"X-Request-Id": request_id}, ["graphql-transport-ws"]
+    async with client.ws_connect("/graphql", protocols=protocols, headers=headers) as ws:
         await ws.send_json({"type": "connection_init", "payload": key.headers})
         assert (await ws.receive_json(timeout=20))["type"] == "connection_ack"
         payload = {"query": document, "variables": variables}

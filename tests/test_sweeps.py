@@ -15,7 +15,7 @@ from providers.outbound import OutboundHttp
 from resolvers import jobs, pricing
 from resolvers.context import Context
 from resolvers.events import announce, number
-from resolvers.feed import Interest
+from resolvers.interests import Interest
 from resolvers.money import micro
 from resolvers.services import Services
 from resolvers.viewer import system
