@@ -186,7 +186,7 @@ async def test_nobody_in_particular_is_told_to_say_who_they_are(both: Doors) -> 
          ""),
         ("{ stores { pageInfo { hasNextPage } } }",
          {"stores": {"pageInfo": {"hasNextPage": False}}}, ""),
-        ('{ stores(first: 0) { pageInfo { hasNextPage startCursor } nodes { id } } }',
+        ("{ stores(first: 0) { pageInfo { hasNextPage startCursor } nodes { id } } }",
          {"stores": {"pageInfo": {"hasNextPage": True, "startCursor": None}, "nodes": []}}, ""),
         ('{ store(id: "") { id } categoryTree(storeId: "x") { id } }',
          {"store": None, "categoryTree": []}, ""),

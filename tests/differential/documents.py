@@ -232,14 +232,16 @@ class Writer:
             if is_required_argument(argument) or self.choice.chance(30):
                 given[name] = partial(self.values.of, argument.type, name, noun)
         parts = [
-            f"{name}: {self._value(declared.args[name].type, value)}"
+            f"{name}: {self._value(declared.args[name].type, value, name)}"
             for name, value in given.items()
         ]
         return f"({', '.join(parts)})" if parts else ""
 
-    def _value(self, kind: Any, value: Callable[[], Any]) -> str:
+    def _value(self, kind: Any, value: Callable[[], Any], argument: str) -> str:
         """The value itself, or a variable that has it: as given, as its default, or not at all."""
-        if not self.choice.chance(35):
+        # Pages are turned by variables, which the first page does without.
+        turns = argument in ("after", "before")
+        if not self.choice.chance(65 if turns else 35):
             return literal(value())
         text, name, default = str(kind), f"v{len(self.declared)}", ""
         if self.known.get(text) and self.choice.chance(20):
@@ -254,7 +256,8 @@ class Writer:
         self.declared.append(f"${name}: {text}{default}")
         self.known[str(kind)] = name
         for variables in self.rounds:
-            self._give(variables, name, value, text, default)
+            if not (turns and not text.endswith("!") and self.choice.chance(30)):
+                self._give(variables, name, value, text, default)
         return f"${name}"
 
     def _give(

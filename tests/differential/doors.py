@@ -14,7 +14,6 @@ from resolvers.services import Services
 from schema.execution import COMPILED
 from tests.kit import Client, Key
 
-
 OWN = ("Date", "Content-Length", "X-Request-ID", "X-Request-Id")
 """Headers that no two answers share."""
 
