@@ -253,7 +253,7 @@ def relation(
     async def resolve(root: Any, info: Info, **arguments: Any) -> Any:
         key = getattr(root, column)
         if key is None:
-            return None
+            return [] if isinstance(read, Many) else None
         columns = selected(info, to)
         return await fetch.load(
             info.context, read, key, converted_all(declared, arguments), columns

@@ -94,7 +94,7 @@ def fast(name: str, column: Any, database: str) -> Fast | None:
         return Fast(_stored_datetime if database == "sqlite" else _utc_datetime)
     if name == "UUID" and column.python_type is UUID:
         return Fast(_stored_uuid if database == "sqlite" else None)
-    if name == "JSON" and column.python_type is dict:
+    if name == "JSON" and column.python_type is object:  # as SQLAlchemy calls what JSON holds
         return Fast(_stored_json, gives_null=True)
     return None
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from app.settings import Settings
 from db import models
 from engine import driver_for
 from engine.engine import Engine
@@ -57,6 +58,11 @@ VARIABLES: dict[str, dict[str, Any]] = {
     "product_page": {"id": global_id("Product", 1)},
     "product_variants": {},
 }
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    return settings.model_copy(update={"compiled_queries": True})
 
 
 def document(name: str) -> str:

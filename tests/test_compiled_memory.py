@@ -4,6 +4,7 @@ import gc
 
 import pytest
 
+from app.settings import Settings
 from tests.kit import GraphQL, Make
 
 LIST = """{ products(first: 50) { totalCount pageInfo { hasNextPage endCursor } nodes { id title
@@ -12,7 +13,11 @@ FEW = 50
 """What aiohttp, its test client and the test leave of one request."""
 
 
-@pytest.mark.usefixtures("services")
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    return settings.model_copy(update={"compiled_queries": True})
+
+
 async def test_an_answer_is_no_garbage_that_somebody_has_to_look_for(
     gql: GraphQL, make: Make
 ) -> None:
