@@ -142,6 +142,35 @@ async def test_what_is_wrong_with_arguments_is_told_in_the_same_words(  # noqa: 
     assert answer.reason == reason
 
 
+TAKING = {
+    "Int!": "products(first: $v) { totalCount }",
+    "ID!": "product(id: $v) { id }",
+    "Boolean!": "products(filter: {inStock: $v}) { totalCount @include(if: $v) }",
+    "String!": "products(filter: {search: $v}) { totalCount }",
+    "Float!": "products(filter: {minRating: $v}) { totalCount }",
+    "Decimal!": "products(filter: {minPrice: $v}) { totalCount }",
+    "DateTime!": "products(filter: {createdAfter: $v}) { totalCount }",
+    "[ID!]!": "products(filter: {brandId: $v}) { totalCount }",
+    "ProductSort!": "products(sort: $v) { totalCount }",
+    "ProductFilter!": "products(filter: $v) { totalCount }",
+}
+
+
+@pytest.mark.parametrize("kind", TAKING)
+async def test_values_of_variables_are_taken_alike(both: Doors, make: Make, kind: str) -> None:
+    await make.product(await make.store())
+    key = await make.key()
+    taken: dict[str, list[Any]] = {}
+    values = (True, 1, 0, -1, 1.0, 1.5, "1", "x", "", "ID_ASC", None, [], ["x"], {}, 2**31, 1e30)
+    for value in (*values, "2026-01-01T00:00:00+01:00", {"inStock": False}, {"nothing": 1}):
+        answer = await both.ask(f"query ($v: {kind}) {{ {TAKING[kind]} }}", key=key, v=value)
+        taken.setdefault(answer.reason, []).append(value)
+
+    assert taken[""], "some value fits"
+    assert taken["variables"], "some value does not"
+    assert taken.keys() <= {"", "variables", "Invalid", "NotFound"}
+
+
 async def test_an_argument_that_is_wrong_hurts_only_where_it_is_looked_at(
     both: Doors, make: Make
 ) -> None:

@@ -26,7 +26,11 @@ from schema.scalars import fast
 from tests.kit import GraphQL, Make, gid
 
 FOLDER = Path(__file__).parent / "golden"
-DOCUMENTS = sorted(path.stem for path in FOLDER.glob("*.graphql"))
+FRONTENDS = Path(__file__).parent / "documents"
+DOCUMENTS = {
+    **{name: FRONTENDS / f"{name}.graphql" for name in ("catalogue_page", "product_page")},
+    **{path.stem: path for path in sorted(FOLDER.glob("*.graphql"))},
+}
 WRITES = os.environ.get("STOREGRAPH_TEST_UPDATE") == "1"
 # No connection is made to plan.
 URLS = {"sqlite": "sqlite+aiosqlite:///none.db", "postgresql": "postgresql+asyncpg://none/none"}
@@ -66,7 +70,7 @@ def settings(settings: Settings) -> Settings:
 
 
 def document(name: str) -> str:
-    return (FOLDER / f"{name}.graphql").read_text(encoding="utf-8")
+    return DOCUMENTS[name].read_text(encoding="utf-8")
 
 
 async def levels_of(kind: str, name: str, who: str, given: dict[str, Any]) -> list[Level]:

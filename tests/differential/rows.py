@@ -70,7 +70,8 @@ async def _furnish(make: Make, store: models.Store, key: Key) -> None:
     leaf = await make.category(store, middle, name="Leaf", position=2)
     empty = await make.category(store, root, name="Empty", position=2)
     lost = await make.category(store, middle, name="Lost")
-    places = [None, root, middle, leaf, empty, lost]
+    orphan = await make.category(store, lost, name="Orphan")
+    places = [None, root, middle, leaf, orphan, lost, empty]
     buyers = [
         await make.customer(store, email=None, first_name=None),
         await make.customer(
@@ -88,7 +89,7 @@ async def _furnish(make: Make, store: models.Store, key: Key) -> None:
             description=text if n % 3 else None,
             status=list(models.ProductStatus)[n % 3],
             brand_id=makers[n % 5].id if n % 5 < 4 else None,
-            category_id=place.id if (place := places[n % 6]) else None,
+            category_id=place.id if (place := places[n % 7]) else None,
             attributes=ODD_JSON[n % 4],
             price=("9.99", "0", "1234567.891234")[n % 3],
             stock=n % 3,
