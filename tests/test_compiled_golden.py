@@ -108,6 +108,17 @@ async def test_the_sql_of_hot_documents_is_what_was_read_before(
     assert found == path.read_text(encoding="utf-8"), "make golden writes it anew"
 
 
+async def test_a_plan_is_of_one_database() -> None:
+    """Documents are kept by the schema, which engines of several databases may share."""
+    [one, other] = [
+        rendered(await levels_of(kind, "product_list", "", VARIABLES["product_list"]))
+        for kind in URLS
+    ]
+
+    assert "?" in one
+    assert "?" not in other
+
+
 def test_no_golden_file_is_left_of_what_is_gone() -> None:
     expected = {f"{name}{who}.{kind}.sql" for name, kind, who in PLANS}
     assert {path.name for path in FOLDER.glob("*.sql")} == expected
