@@ -73,6 +73,27 @@ async def test_a_row_that_is_gone_where_one_must_be_is_an_error_in_its_place(
     assert answers[1].body["errors"][0]["path"] == ["offers", "nodes", 0, "variant"]
 
 
+async def test_a_row_that_is_gone_where_none_has_to_be_is_left_out(both: Doors, make: Make) -> None:
+    store = await make.store()
+    root = await make.category(store, name="Root")
+    gone = await make.category(store, root, name="Gone")
+    leaf = await make.category(store, gone, name="Leaf")
+    brand = await make.brand(store)
+    await make.product(store, title="Lamp", category_id=leaf.id, brand_id=brand.id)
+    async with make.services.database.write() as session:
+        for kind, row in ((models.Category, gone), (models.Brand, brand)):
+            found: Any = await session.get_one(kind, row.id)
+            found.deleted_at = now()
+    document = """{ products { nodes {
+      brand { name } category { name parent { name } ancestors { name } } } } }"""
+
+    answer = await both.ask(document, key=await make.key())
+
+    category = {"name": "Leaf", "parent": None, "ancestors": [{"name": "Root"}]}
+    assert answer.data == {"products": {"nodes": [{"brand": None, "category": category}]}}
+    assert answer.reason == ""
+
+
 async def test_a_null_in_json_is_no_error_where_null_may_be(both: Doors, make: Make) -> None:
     store = await make.store()
     product = await make.product(store)
