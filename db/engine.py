@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 from sqlalchemy import Connection, event
 from sqlalchemy.ext.asyncio import (
     AsyncConnection,
@@ -17,6 +18,9 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 # A unit of work that waits for a lock, or holds one, for so long (ms) will not end well.
 PATIENCE = {"lock_timeout": "30000", "idle_in_transaction_session_timeout": "60000"}
+# PostgreSQL writes 1e22 as 10000000000000000000000, of which Python's own reader makes an integer
+# that answers cannot hold: what is to be written by orjson is read by it.
+JSON_AS_ANSWERED: dict[str, Any] = {"json_deserializer": orjson.loads}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,21 +67,26 @@ def connect(url: str, *, pool_size: int = 10, durable: bool = True) -> Database:
     only, and costs no wait for the disk: for data that can be made again.
     """
     if url.startswith("sqlite"):
-        reading = create_async_engine(url, pool_size=pool_size, max_overflow=0, pool_timeout=60)
-        writing = create_async_engine(url, pool_size=1, max_overflow=0, pool_timeout=120)
+        reading = create_async_engine(
+            url, pool_size=pool_size, max_overflow=0, pool_timeout=60, **JSON_AS_ANSWERED
+        )
+        writing = create_async_engine(
+            url, pool_size=1, max_overflow=0, pool_timeout=120, **JSON_AS_ANSWERED
+        )
         _configure_sqlite(reading, begin="BEGIN", durable=durable)
         _configure_sqlite(writing, begin="BEGIN IMMEDIATE", durable=durable)
         return Database(url, reading, writing)
     # A single statement needs no BEGIN and no ROLLBACK around it.
     reading = create_async_engine(
         url, pool_size=pool_size, max_overflow=0, pool_pre_ping=True, pool_timeout=60,
-        isolation_level="AUTOCOMMIT",
+        isolation_level="AUTOCOMMIT", **JSON_AS_ANSWERED,
     )  # fmt: skip
     writing = create_async_engine(
         url, pool_size=pool_size, max_overflow=0, pool_pre_ping=True, pool_timeout=60,
         connect_args={
             "server_settings": PATIENCE | {"synchronous_commit": "on" if durable else "off"}
         },
+        **JSON_AS_ANSWERED,
     )  # fmt: skip
     return Database(url, reading, writing)
 

@@ -359,3 +359,20 @@ async def test_who_may_only_look_changes_nothing(gql: GraphQL, make: Make) -> No
 
     assert answer["errors"][0]["extensions"]["code"] == "FORBIDDEN"
     assert await everything(make.services) == before
+
+
+async def test_numbers_beyond_64_bits_in_free_form_values_are_read_again(
+    gql: GraphQL, make: Make
+) -> None:
+    store, key = await make.store(), await make.key()
+    create = """mutation ($input: NewProduct!) {
+      createProduct(input: $input) { product { id attributes } errors { code } } }"""
+    wanted = {"storeId": gid(store), "title": "Atoms", "attributes": {"count": 1e22}}
+
+    made = (await gql.data(create, key=key, input=wanted))["createProduct"]
+
+    assert made["errors"] == []
+    assert made["product"]["attributes"] == {"count": 1e22}
+    read = "query ($id: ID!) { product(id: $id) { attributes } }"
+    found = await gql.data(read, key=key, id=made["product"]["id"])
+    assert found["product"]["attributes"] == {"count": 1e22}
