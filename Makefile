@@ -34,7 +34,8 @@ golden: development ## Write the SQL of the most asked documents into tests/gold
 	  tests/test_compiled_golden.py $(ARGS)
 
 # --universal: one lock for every platform and Python, with markers where they differ.
-# The second lock obeys the first, so both name the same versions.
+# The second lock obeys the first, so both name the same versions; the larger one comes first, as
+# what tests need may want an older version of something than what is served.
 lock: python ## Resolve pyproject.toml into both lock files (ARGS=--upgrade for newer versions)
 	@set -e; tools=$$(mktemp -d); trap 'rm -rf "$$tools"' EXIT; \
 	$(PYTHON) -m venv "$$tools"; \
@@ -42,8 +43,8 @@ lock: python ## Resolve pyproject.toml into both lock files (ARGS=--upgrade for 
 	resolve() { "$$tools/bin/uv" pip compile pyproject.toml --quiet --no-config --universal \
 	  --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	  --custom-compile-command "make lock" "$$@" >/dev/null; }; \
-	resolve --output-file requirements.lock $(ARGS); \
-	resolve --output-file requirements-dev.lock --group dev --constraint requirements.lock $(ARGS)
+	resolve --output-file requirements-dev.lock --group dev $(ARGS); \
+	resolve --output-file requirements.lock --constraint requirements-dev.lock $(ARGS)
 	@! grep -nE '://|file:|--(index|extra|find|trusted)' requirements.lock requirements-dev.lock
 
 clean: ## Remove the .venv and what tools left behind (var/, the data, stays)

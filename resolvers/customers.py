@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from db.models import Customer, Store
 from resolvers import idempotency
 from resolvers.context import Context
+from resolvers.countries import Country
 from resolvers.events import announce
 from resolvers.inputs import ABSENT, MicroUnits
 from resolvers.keys import KeyOf
@@ -96,7 +97,7 @@ class NewCustomer:
     city: Annotated[str | None, Text(120, 0), "Town."] = None
     state: Annotated[str | None, Text(120, 0), "State or region."] = None
     postal_code: Annotated[str | None, Text(40, 0), "Postal code."] = None
-    country: Annotated[str | None, Text(120, 0), "Country."] = None
+    country: Annotated[str | None, Country(), "Country, as ISO 3166-1 alpha-2 code."] = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +112,7 @@ class CustomerChanges:
     city: Annotated[str | None, Text(120, 0), "Town."] = ABSENT
     state: Annotated[str | None, Text(120, 0), "State or region."] = ABSENT
     postal_code: Annotated[str | None, Text(40, 0), "Postal code."] = ABSENT
-    country: Annotated[str | None, Text(120, 0), "Country."] = ABSENT
+    country: Annotated[str | None, Country(), "Country, as ISO 3166-1 alpha-2 code."] = ABSENT
 
 
 async def create(ctx: Context, *, input: NewCustomer, idempotency_key: str | None = None) -> int:

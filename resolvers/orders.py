@@ -1,7 +1,7 @@
 """Orders: what somebody bought, from the order's placing to its end."""
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
@@ -11,13 +11,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from db import models
 from db.models import FulfillmentStatus, Order, OrderLine, PaymentStatus
-from resolvers import idempotency, jobs, refunds, stock, transitions
+from resolvers import contacts, idempotency, jobs, refunds, stock, transitions
+from resolvers.contacts import ContactInput
 from resolvers.context import Context
 from resolvers.errors import Conflict, NotFound
-from resolvers.inputs import ABSENT, MicroUnits, clean, given
+from resolvers.inputs import ABSENT, MicroUnits, clean
 from resolvers.keys import KeyOf
 from resolvers.reads import Conditions, contains, narrowed, one, page, sorts
+from resolvers.rules import Text, checked
 from resolvers.viewer import visible
+from resolvers.writes import put
 
 SORTS = sorts(
     "OrderSort",
@@ -122,10 +125,9 @@ async def locked(tx: AsyncSession, ctx: Context, order_id: int, permission: str)
 class OrderChanges:
     """What people may correct on an order. Statuses and money have mutations of their own."""
 
-    email: Annotated[str | None, "Where the buyer is written to."] = ABSENT
-    note: Annotated[str | None, "A remark for the store's people."] = ABSENT
-    shipping_address: Annotated[Mapping[str, Any] | None, "Where the goods go."] = ABSENT
-    billing_address: Annotated[Mapping[str, Any] | None, "Where the bill goes."] = ABSENT
+    note: Annotated[str | None, Text(2000, 0), "A remark for the store's people."] = ABSENT
+    contact: Annotated[ContactInput, "Who buys, and where the goods go."] = ABSENT
+    billing: Annotated[ContactInput, "Where the bill goes."] = ABSENT
     archived: Annotated[bool, "Whether lists of open work leave it out."] = ABSENT
 
 
@@ -136,16 +138,15 @@ async def update(
     changes: OrderChanges,
     expected_version: int | None = None,
 ) -> int:
+    values = checked(changes, "changes")
     async with ctx.transaction() as tx:
         order = await locked(tx, ctx, id, "order:update")
         check_version(order, expected_version)
-        values = given(changes)
-        if "archived" in values:
-            archived = values.pop("archived")
+        if (archived := values.pop("archived", None)) is not None:
             order.archived_at = ctx.services.clock() if archived else None
-        for name, value in values.items():
-            text = isinstance(value, str)
-            setattr(order, name, clean(value, name, most=2000) if text else value)
+        put(order, contacts.columns(values.pop("contact", None)))
+        put(order, contacts.columns(values.pop("billing", None), contacts.BILLING))
+        put(order, values)
         transitions.tell(tx, order, "order.status_changed")
     return id
 

@@ -10,13 +10,24 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from db import models
 from db.models import Order, OrderLine, PaymentStatus, Product, Variant
-from resolvers import fulfillment, idempotency, ledger, orders, stock, transitions, wholesale
+from resolvers import (
+    contacts,
+    fulfillment,
+    idempotency,
+    ledger,
+    orders,
+    stock,
+    transitions,
+    wholesale,
+)
 from resolvers.balances import payer
+from resolvers.contacts import ContactInput
 from resolvers.context import Context
 from resolvers.errors import BelowMinimum, Invalid, NotFound
 from resolvers.inputs import clean
 from resolvers.keys import KeyOf
 from resolvers.outbound import checked_url
+from resolvers.rules import checked
 from resolvers.viewer import Viewer, visible
 
 MAX_LINES = 100
@@ -40,9 +51,9 @@ class PlaceOrder:
         int | None, KeyOf("Balance"), "The balance that pays; by default the caller's own."
     ] = None
     customer_id: Annotated[int | None, KeyOf("Customer"), "Who buys."] = None
-    email: Annotated[str | None, "Where the buyer is written to."] = None
+    contact: Annotated[ContactInput | None, "Who buys, and where the goods go."] = None
+    billing: Annotated[ContactInput | None, "Where the bill goes."] = None
     note: Annotated[str | None, "A remark for the store's people."] = None
-    shipping_address: Annotated[Mapping[str, Any] | None, "Where the goods go."] = None
     webhook_url: Annotated[str | None, "Told of each change of the order's status."] = None
 
 
@@ -159,9 +170,8 @@ async def _add(
         subtotal=total,
         total=total,
         quantity=sum(wanted.values()),
-        email=clean(given.email, "email", most=320) if given.email is not None else None,
         note=clean(given.note, "note", most=2000) if given.note is not None else None,
-        shipping_address=dict(given.shipping_address) if given.shipping_address else None,
+        **_contacts(given),
         webhook_url=checked_url(given.webhook_url, ("input", "webhookUrl")),
     )
     tx.add(order)
@@ -194,6 +204,14 @@ async def _add(
         )
     await tx.flush()
     return order
+
+
+def _contacts(given: PlaceOrder) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, prefix in (("contact", ""), ("billing", contacts.BILLING)):
+        if (wanted := getattr(given, name)) is not None:
+            found |= contacts.columns(checked(wanted, "input", name), prefix)
+    return found
 
 
 async def _check_customer(

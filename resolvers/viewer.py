@@ -18,6 +18,16 @@ RESOURCES = {
     "order": ("view", "create", "update", "delete", "export", "refund"),
     "customer": ("view", "create", "update", "delete"),
     "review": ("view", "create", "update", "delete"),
+    "landing_page": ("view", "create", "update", "delete", "publish"),
+    "shipping": ("view", "create", "update", "delete"),
+    "payment_method": ("view", "create", "update", "delete"),
+    "domain": ("view", "create", "update", "delete"),
+    "bundle": ("view", "create", "update", "delete"),
+    "policy": ("view", "create", "update", "delete"),
+    "analytic": ("view",),
+    "plan": ("switch",),
+    "invoice": ("view", "pay"),
+    "app": ("view", "create", "update", "delete", "install", "uninstall", "boot"),
     "balance": ("view", "adjust"),
     "topup": ("view", "create"),
     "job": ("view", "update"),
@@ -106,6 +116,8 @@ def visible(viewer: Viewer, row: type[Base]) -> Select[Any]:
 def _limits(viewer: Viewer, row: Any) -> list[ColumnElement[bool]]:
     columns = row.__mapper__.columns
     limits: list[ColumnElement[bool]] = []
+    if row is models.ShippingCarrier:  # the platform's, the same for all
+        return limits
     if row is models.Organization:
         limits.append(row.id == viewer.organization_id)
     elif row is models.User:

@@ -23,9 +23,11 @@ from resolvers import (
     variants,
     webhook_deliveries,
 )
+from resolvers.contacts import BILLING
 from resolvers.context import Context
 from resolvers.transitions import OPEN
 from schema.arguments import graphql_enum
+from schema.contacts import Contact, contact_of_order
 from schema.payloads import UserError, errors_field, mutation
 from schema.relations import (
     Connection,
@@ -124,10 +126,9 @@ class Order(Node):
     total: Money = amount(_O.total, _O.currency, "What was to be paid.")
     refunded_total: Money = amount(_O.refunded_total, _O.currency, "What was given back.")
     quantity: int = plain("Units over all lines.")
-    email: str | None = plain("Where the buyer is written to.")
     note: str | None = plain("A remark for the store's people.")
-    shipping_address: JSON | None = plain("Where the goods go.")
-    billing_address: JSON | None = plain("Where the bill goes.")
+    contact: Contact = contact_of_order("Who bought, and where the goods go.")
+    billing: Contact = contact_of_order("Where the bill goes.", prefix=BILLING)
     webhook_url: str | None = plain("Told of each change of status.")
     failure_reason: str | None = plain("Why it failed, expired or was cancelled.")
     created_at: datetime = plain("When it was placed.")

@@ -16,6 +16,7 @@ from db import models
 from db.models import Customer, Order, OrderLine, PaymentMethod, RefundStatus, Store
 from db.models import FulfillmentStatus as F
 from db.models import PaymentStatus as P
+from resolvers import contacts
 
 Statuses = tuple[P, F]
 # How often orders that are days old stand where. The oldest orders of a store show each once.
@@ -114,7 +115,7 @@ def _place(
     shipping = 0 if subtotal >= FREE_SHIPPING else sowing.pick(SHIPPING)
     discount = subtotal // 10 // CENT * CENT if sowing.chance(0.12) else 0
     paid_at = sowing.after(at, hours=(0.01, 0.4)) if payment in PAID else None
-    sent_to = people.address(customer)
+    sent_to = people.contact(customer)
     order = Order(
         **of(store),
         ref=ref(sowing),
@@ -127,9 +128,8 @@ def _place(
         discount=discount,
         total=subtotal + shipping - discount,
         quantity=sum(quantities),
-        email=customer.email,
-        shipping_address=sent_to,
-        billing_address=sent_to if sowing.chance(0.8) else None,
+        **sent_to,
+        **(contacts.columns(sent_to, contacts.BILLING) if sowing.chance(0.8) else {}),
         note=sowing.pick(NOTES) if sowing.chance(0.06) else None,
         paid_at=paid_at,
         created_at=at,

@@ -4,6 +4,7 @@ from typing import Any
 
 from app.seed.sowing import Sowing, of
 from db.models import Customer, Store
+from resolvers.contacts import NAMES
 
 FIRST = (  # noqa: SIM905 - words read best as text
     "Ada Amara Amelia Anders Anika Aoife Arjun Astrid Beatriz Bilal Camille Carlos Chiara Chloe "
@@ -71,16 +72,9 @@ def _customer(sowing: Sowing, store: Store, number: int, days: float) -> Custome
     )
 
 
-def address(customer: Customer) -> dict[str, Any]:
-    """Where a customer's parcels go."""
-    return {
-        "name": f"{customer.first_name} {customer.last_name}",
-        "line1": customer.address,
-        "city": customer.city,
-        "state": customer.state,
-        "postal_code": customer.postal_code,
-        "country": customer.country,
-    }
+def contact(customer: Customer) -> dict[str, Any]:
+    """A customer as the contact of an order."""
+    return {name: getattr(customer, name) for name in NAMES}
 
 
 def author(customer: Customer) -> str:

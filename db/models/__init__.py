@@ -1,5 +1,6 @@
 """Every row class and every status, by name: ``from db import models`` then ``models.Order``."""
 
+from db.models.apps import App, AppInstallation, AppToken, InstallationStatus
 from db.models.balances import (
     Account,
     AccountRole,
@@ -11,7 +12,7 @@ from db.models.balances import (
     Transfer,
     TransferKind,
 )
-from db.models.customers import Customer, Review, ReviewStatus
+from db.models.customers import Customer, Review, ReviewStatus, SubscriptionStatus
 from db.models.events import (
     AuditEntry,
     Consumer,
@@ -23,6 +24,7 @@ from db.models.events import (
 )
 from db.models.files import File, FileLink
 from db.models.jobs import Job, JobStatus
+from db.models.landing_pages import CodType, Domain, LandingPage
 from db.models.orders import (
     Delivery,
     DeliveryStatus,
@@ -31,8 +33,10 @@ from db.models.orders import (
     OrderLine,
     Payment,
     PaymentMethod,
+    PaymentProvider,
     PaymentStatus,
     Refund,
+    RefundLine,
     RefundStatus,
     Return,
     ReturnLine,
@@ -46,33 +50,43 @@ from db.models.products import (
     Option,
     Product,
     ProductStatus,
+    Property,
     StockItem,
     StockItemState,
     Variant,
 )
+from db.models.shipping_carriers import CarrierStatus, ShippingCarrier
 from db.models.stores import Store, StoreSetting, StoreStatus
 
 __all__ = [
     "Account",
     "AccountRole",
     "ApiKey",
+    "App",
+    "AppInstallation",
+    "AppToken",
     "AuditEntry",
     "Brand",
     "BrandRole",
+    "CarrierStatus",
     "Category",
     "ChainTransfer",
+    "CodType",
     "Consumer",
     "Customer",
     "Delivery",
     "DeliveryStatus",
     "Deposit",
+    "Domain",
     "Event",
     "File",
     "FileLink",
     "FulfillmentStatus",
     "IdempotencyRecord",
+    "InstallationStatus",
     "Job",
     "JobStatus",
+    "LandingPage",
     "LedgerEntry",
     "Membership",
     "Offer",
@@ -82,11 +96,14 @@ __all__ = [
     "Organization",
     "Payment",
     "PaymentMethod",
+    "PaymentProvider",
     "PaymentStatus",
     "Plan",
     "Product",
     "ProductStatus",
+    "Property",
     "Refund",
+    "RefundLine",
     "RefundStatus",
     "Return",
     "ReturnLine",
@@ -94,11 +111,13 @@ __all__ = [
     "ReviewStatus",
     "Role",
     "Session",
+    "ShippingCarrier",
     "StockItem",
     "StockItemState",
     "Store",
     "StoreSetting",
     "StoreStatus",
+    "SubscriptionStatus",
     "TopUp",
     "TopUpStatus",
     "Transfer",

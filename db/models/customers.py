@@ -11,13 +11,25 @@ from db.models.stores import InStore
 from db.uuid7 import uuid7
 
 
+class SubscriptionStatus(StrEnum):
+    """Whether a customer wants to be written to."""
+
+    SUBSCRIBED = "subscribed"
+    NOT_SUBSCRIBED = "not_subscribed"
+
+
 class Customer(Keyed, InStore, Edited, Deletable, Base, kw_only=True):
-    """A buyer of one store. The figures are written with the orders that change them."""
+    """A buyer of one store.
+
+    ``country`` is an ISO 3166-1 alpha-2 code. ``order_count``, ``amount_spent`` (micro-units,
+    paid and not given back) and ``latest_order_id`` are written with the orders that change them.
+    """
 
     __tablename__ = "customer"
     __table_args__ = (
         CheckConstraint("order_count >= 0", name="order_count"),
         Index("ix_customer_store_email", "store_id", "email"),
+        Index("ix_customer_store_created", "store_id", "created_at", "id"),
     )
 
     uuid: Mapped[UUID] = mapped_column(default_factory=uuid7, unique=True, init=False)
@@ -32,7 +44,14 @@ class Customer(Keyed, InStore, Edited, Deletable, Base, kw_only=True):
     country: Mapped[str | None] = mapped_column(default=None)
     order_count: Mapped[int] = mapped_column(default=0)
     amount_spent: Mapped[int] = mapped_column(default=0)
+    latest_order_id: Mapped[int | None] = mapped_column(
+        ForeignKey("orders.id", use_alter=True), index=True, default=None
+    )
     currency: Mapped[str] = mapped_column(default="USD")
+    subscription_status: Mapped[SubscriptionStatus] = mapped_column(
+        statuses(SubscriptionStatus, name="subscription_status"),
+        default=SubscriptionStatus.NOT_SUBSCRIBED,
+    )
 
 
 class ReviewStatus(StrEnum):
@@ -48,6 +67,7 @@ class Review(Keyed, InStore, Edited, Deletable, Base, kw_only=True):
     __table_args__ = (
         CheckConstraint("rating BETWEEN 1 AND 5", name="rating"),
         Index("ix_review_newest", "product_id", "created_at", "id"),
+        Index("ix_review_store_created", "store_id", "created_at", "id"),
     )
 
     uuid: Mapped[UUID] = mapped_column(default_factory=uuid7, unique=True, init=False)
@@ -56,6 +76,7 @@ class Review(Keyed, InStore, Edited, Deletable, Base, kw_only=True):
         ForeignKey("customer.id"), index=True, default=None
     )
     author: Mapped[str]
+    email: Mapped[str | None] = mapped_column(default=None)
     rating: Mapped[int]
     title: Mapped[str | None] = mapped_column(default=None)
     body: Mapped[str]

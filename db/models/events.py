@@ -81,12 +81,16 @@ class WebhookDelivery(Keyed, InStore, Edited, Base, kw_only=True):
     __tablename__ = "webhook_delivery"
     __table_args__ = (
         UniqueConstraint("event_id", "endpoint_id"),
+        UniqueConstraint("event_id", "installation_id"),
         Index("ix_webhook_delivery_due", "status", "next_attempt_at"),
     )
 
     event_id: Mapped[int] = mapped_column(ForeignKey("event.id"), index=True)
     endpoint_id: Mapped[int | None] = mapped_column(
         ForeignKey("webhook_endpoint.id"), index=True, default=None
+    )
+    installation_id: Mapped[int | None] = mapped_column(
+        ForeignKey("app_installation.id"), index=True, default=None
     )
     order_id: Mapped[int | None] = mapped_column(ForeignKey("orders.id"), index=True, default=None)
     format: Mapped[str]

@@ -11,10 +11,16 @@ from db.uuid7 import uuid7
 
 
 class File(Keyed, InStore, Deletable, Base, kw_only=True):
-    """A stored object. ``content_type`` is what its bytes are, not what its name says."""
+    """A stored object. ``content_type`` is what its bytes are, not what its name says.
+
+    ``thumbnail_key`` is where a small form of a picture is stored.
+    """
 
     __tablename__ = "file"
-    __table_args__ = (CheckConstraint("size >= 0", name="size"),)
+    __table_args__ = (
+        CheckConstraint("size >= 0", name="size"),
+        Index("ix_file_store_created", "store_id", "created_at", "id"),
+    )
 
     uuid: Mapped[UUID] = mapped_column(default_factory=uuid7, unique=True, init=False)
     name: Mapped[str]
@@ -22,6 +28,8 @@ class File(Keyed, InStore, Deletable, Base, kw_only=True):
     content_type: Mapped[str]
     size: Mapped[int]
     sha256: Mapped[str]
+    alt: Mapped[str] = mapped_column(default="")
+    thumbnail_key: Mapped[str | None] = mapped_column(unique=True, default=None)
     width: Mapped[int | None] = mapped_column(default=None)
     height: Mapped[int | None] = mapped_column(default=None)
 

@@ -54,11 +54,25 @@ class RefundStatus(StrEnum):
     REFUNDED = "refunded"
 
 
+class PaymentProvider(Keyed, InStore, Edited, Base, kw_only=True):
+    """A way to pay that a store offers: a card processor, cash on delivery."""
+
+    __tablename__ = "payment_provider"
+
+    uuid: Mapped[UUID] = mapped_column(default_factory=uuid7, unique=True, init=False)
+    name: Mapped[str]
+    payment_types: Mapped[list[str]] = mapped_column(default_factory=list[str])
+    active: Mapped[bool] = mapped_column(default=True)
+    connected: Mapped[bool] = mapped_column(default=False)
+
+
 class Order(Keyed, InStore, Edited, Base, kw_only=True):
     """What somebody bought. All amounts are micro-units of ``currency``.
 
     ``api_key_id`` is the key that placed it, where a program did. Changes of the two statuses go
-    through ``resolvers.transitions`` only.
+    through ``resolvers.transitions`` only. Names and addresses are those of the moment at which it
+    was placed; ``country`` is an ISO 3166-1 alpha-2 code. ``tip`` is what was added for the staff;
+    ``tip_type`` and ``tip_value`` say how the buyer put it ("percent", 10 in micro-units).
     """
 
     __tablename__ = "orders"
@@ -96,9 +110,43 @@ class Order(Keyed, InStore, Edited, Base, kw_only=True):
     total: Mapped[int]
     refunded_total: Mapped[int] = mapped_column(default=0)
     quantity: Mapped[int]
+    shipping_name: Mapped[str | None] = mapped_column(default=None)
+    discount_code: Mapped[str | None] = mapped_column(default=None)
+    tip: Mapped[int] = mapped_column(default=0)
+    tip_type: Mapped[str | None] = mapped_column(default=None)
+    tip_value: Mapped[int] = mapped_column(default=0)
+    fee: Mapped[int] = mapped_column(default=0)
+    bundle_name: Mapped[str | None] = mapped_column(default=None)
+    bundle_option_name: Mapped[str | None] = mapped_column(default=None)
+    bundle_price: Mapped[int | None] = mapped_column(default=None)
+    first_name: Mapped[str | None] = mapped_column(default=None)
+    last_name: Mapped[str | None] = mapped_column(default=None)
     email: Mapped[str | None] = mapped_column(default=None)
-    shipping_address: Mapped[dict[str, Any] | None] = mapped_column(default=None)
-    billing_address: Mapped[dict[str, Any] | None] = mapped_column(default=None)
+    phone: Mapped[str | None] = mapped_column(default=None)
+    address: Mapped[str | None] = mapped_column(default=None)
+    city: Mapped[str | None] = mapped_column(default=None)
+    state: Mapped[str | None] = mapped_column(default=None)
+    postal_code: Mapped[str | None] = mapped_column(default=None)
+    country: Mapped[str | None] = mapped_column(default=None)
+    billing_first_name: Mapped[str | None] = mapped_column(default=None)
+    billing_last_name: Mapped[str | None] = mapped_column(default=None)
+    billing_email: Mapped[str | None] = mapped_column(default=None)
+    billing_phone: Mapped[str | None] = mapped_column(default=None)
+    billing_address: Mapped[str | None] = mapped_column(default=None)
+    billing_city: Mapped[str | None] = mapped_column(default=None)
+    billing_state: Mapped[str | None] = mapped_column(default=None)
+    billing_postal_code: Mapped[str | None] = mapped_column(default=None)
+    billing_country: Mapped[str | None] = mapped_column(default=None)
+    payment_provider_id: Mapped[int | None] = mapped_column(
+        ForeignKey("payment_provider.id"), index=True, default=None
+    )
+    card_brand: Mapped[str | None] = mapped_column(default=None)
+    card_last4: Mapped[str | None] = mapped_column(default=None)
+    landing_page_id: Mapped[int | None] = mapped_column(
+        ForeignKey("landing_page.id"), index=True, default=None
+    )
+    source_link: Mapped[str | None] = mapped_column(default=None)
+    attributes: Mapped[dict[str, Any]] = mapped_column(default_factory=dict[str, Any])
     note: Mapped[str | None] = mapped_column(default=None)
     webhook_url: Mapped[str | None] = mapped_column(default=None)
     failure_reason: Mapped[str | None] = mapped_column(default=None)
@@ -132,6 +180,7 @@ class OrderLine(Keyed, InStore, Base, kw_only=True):
     total: Mapped[int]
     currency: Mapped[str]
     is_digital: Mapped[bool] = mapped_column(default=False)
+    options: Mapped[dict[str, Any]] = mapped_column(default_factory=dict[str, Any])
 
 
 class Payment(Keyed, InStore, Base, kw_only=True):
@@ -173,8 +222,29 @@ class Refund(Keyed, InStore, Base, kw_only=True):
     )
 
 
+class RefundLine(Keyed, InStore, Base, kw_only=True):
+    """The part of a refund that is for some units of an order line."""
+
+    __tablename__ = "refund_line"
+    __table_args__ = (
+        UniqueConstraint("refund_id", "order_line_id"),
+        CheckConstraint("quantity >= 1", name="quantity"),
+        CheckConstraint("amount >= 0", name="amount"),
+    )
+
+    refund_id: Mapped[int] = mapped_column(ForeignKey("refund.id"))
+    order_line_id: Mapped[int] = mapped_column(ForeignKey("order_line.id"), index=True)
+    quantity: Mapped[int]
+    amount: Mapped[int]
+    currency: Mapped[str]
+
+
 class Delivery(Keyed, InStore, Edited, Base, kw_only=True):
-    """A parcel on its way to the buyer, or (of a return) back."""
+    """A parcel on its way to the buyer, or (of a return) back.
+
+    ``carrier`` is the carrier's name as it was said; ``shipping_carrier_id`` is the one of the
+    platform's list that it is, where it is one.
+    """
 
     __tablename__ = "delivery"
 
@@ -184,6 +254,9 @@ class Delivery(Keyed, InStore, Edited, Base, kw_only=True):
         statuses(DeliveryStatus, name="status"), default=DeliveryStatus.UNFULFILLED
     )
     carrier: Mapped[str | None] = mapped_column(default=None)
+    shipping_carrier_id: Mapped[int | None] = mapped_column(
+        ForeignKey("shipping_carrier.id"), index=True, default=None
+    )
     tracking_number: Mapped[str | None] = mapped_column(default=None)
     tracking_url: Mapped[str | None] = mapped_column(default=None)
     shipped_at: Mapped[datetime | None] = mapped_column(default=None)

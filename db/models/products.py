@@ -109,9 +109,23 @@ class Option(Keyed, InStore, Base, kw_only=True):
     __tablename__ = "product_option"
     __table_args__ = (UniqueConstraint("product_id", "name"),)
 
+    uuid: Mapped[UUID] = mapped_column(default_factory=uuid7, unique=True, init=False)
     product_id: Mapped[int] = mapped_column(ForeignKey("product.id"))
     name: Mapped[str]
     choices: Mapped[list[str]] = mapped_column(default_factory=list[str])
+    position: Mapped[int] = mapped_column(default=0)
+
+
+class Property(Keyed, InStore, Base, kw_only=True):
+    """A fact about a product that buyers see ("Material": "Aluminium")."""
+
+    __tablename__ = "product_property"
+    __table_args__ = (Index("ix_product_property_product", "product_id", "position", "id"),)
+
+    uuid: Mapped[UUID] = mapped_column(default_factory=uuid7, unique=True, init=False)
+    product_id: Mapped[int] = mapped_column(ForeignKey("product.id"))
+    name: Mapped[str]
+    value: Mapped[str]
     position: Mapped[int] = mapped_column(default=0)
 
 
