@@ -103,6 +103,7 @@ ROWS: tuple[tuple[type[Base], int, Mapping[str, str]], ...] = (
         "email": "'buyer' || i || '@example.com'",
         "order_count": "10",
         "amount_spent": "40000000",
+        "subscription_status": "'not_subscribed'",
     }),
     (models.Review, PRODUCTS * REVIEWS, {
         "product_id": "(i - 1) / 4 + 1",
@@ -123,6 +124,10 @@ ROWS: tuple[tuple[type[Base], int, Mapping[str, str]], ...] = (
         "discount": "0",
         "total": "4000000",
         "refunded_total": "0",
+        "tip": "0",
+        "tip_value": "0",
+        "fee": "0",
+        "attributes": NOTHING,
         "quantity": "2",
     }),
     (models.OrderLine, ORDERS * LINES, {
@@ -135,6 +140,7 @@ ROWS: tuple[tuple[type[Base], int, Mapping[str, str]], ...] = (
         "unit_price": "2000000",
         "total": "2000000",
         "is_digital": "{false}",
+        "options": NOTHING,
     }),
 )  # fmt: skip
 KEYS = {
