@@ -3,6 +3,8 @@
 import ipaddress
 from collections.abc import Mapping, Sequence
 
+from multidict import CIMultiDictProxy
+
 from resolvers.errors import Forbidden, Unauthenticated
 from resolvers.identity import key_holder
 from resolvers.services import Services
@@ -14,6 +16,8 @@ USED_FOR = "/graphql"
 
 def credentials(headers: Mapping[str, object]) -> dict[str, str]:
     """The headers (or values of a ``connection_init``) that hold a credential, in lower case."""
+    if isinstance(headers, CIMultiDictProxy):
+        return {name: str(headers[name]) for name in CREDENTIALS if name in headers}
     named = {str(name).lower(): value for name, value in headers.items()}
     return {name: str(named[name]) for name in CREDENTIALS if named.get(name) is not None}
 
@@ -48,14 +52,15 @@ class Proxies:
         """``networks`` in CIDR form. Raises ``ValueError``."""
         self._trusted = [ipaddress.ip_network(network, strict=False) for network in networks]
 
-    def client(self, peer: str | None, forwarded_for: Sequence[str]) -> str | None:
+    def client(self, peer: str | None, headers: CIMultiDictProxy[str]) -> str | None:
         """The client's address: the nearest one that is not a trusted proxy.
 
-        ``forwarded_for`` holds the values of X-Forwarded-For, which anybody can send; it counts
-        only as far as trusted proxies have written it.
+        X-Forwarded-For, which anybody can send, counts only as far as trusted proxies have written
+        it.
         """
         if peer is None or not self._trusted or not self._trusts(peer):
             return peer
+        forwarded_for = headers.getall("X-Forwarded-For", [])
         hops = [hop.strip() for value in forwarded_for for hop in value.split(",") if hop.strip()]
         for hop in reversed(hops):
             if not self._trusts(hop):

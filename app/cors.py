@@ -1,6 +1,6 @@
 """Which pages of other sites may read answers of /graphql."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 
 from aiohttp import web
 
@@ -12,17 +12,17 @@ REMEMBERED = 86_400
 
 def granting(
     path: str, allowed_origins: Sequence[str]
-) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
-    """A signal handler that adds the headers of CORS to every response of ``path``.
+) -> Callable[[web.Request, web.StreamResponse], None]:
+    """What adds the headers of CORS to every response of ``path``.
 
     No credentials are allowed along: none of ours is sent by browsers on their own.
     """
     allowed = {origin.lower().rstrip("/") for origin in allowed_origins}
 
-    async def grant(request: web.Request, response: web.StreamResponse) -> None:
-        origin = request.headers.get("Origin")
-        if request.path != path or not allowed:
+    def grant(request: web.Request, response: web.StreamResponse) -> None:
+        if not allowed or request.path != path:
             return
+        origin = request.headers.get("Origin")
         response.headers.add("Vary", "Origin")
         if origin is None or ("*" not in allowed and origin.lower() not in allowed):
             return

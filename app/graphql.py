@@ -85,12 +85,7 @@ class View(EventStreams):
         if request.method == "OPTIONS":
             return web.Response(status=204, headers={"Allow": "GET, POST, OPTIONS"})
         try:
-            is_socket = "Upgrade" in request.headers and self.is_websocket_request(request)
-            if not is_socket and not self._wants_page(request):
-                if request.method not in incoming.METHODS:
-                    raise MethodNotAllowed(
-                        f"{request.method} is not allowed", details={"allow": incoming.METHODS}
-                    )
+            if request.method == "POST" or not self._is_other(request):
                 incoming.refuse_forgery(request)
                 if (answer := await self._compiled(request)) is not None:
                     return answer
@@ -103,12 +98,23 @@ class View(EventStreams):
         except HTTPException as error:
             return refusal(error.status_code, error.reason)
         finally:
-            uploads.close(request)
+            if uploads.UPLOADS in request:
+                uploads.close(request)
+
+    def _is_other(self, request: web.Request) -> bool:
+        """Whether it opens a WebSocket, or asks for the page for people."""
+        if "Upgrade" in request.headers and self.is_websocket_request(request):
+            return True
+        if request.method not in incoming.METHODS:
+            raise MethodNotAllowed(
+                f"{request.method} is not allowed", details={"allow": incoming.METHODS}
+            )
+        return self._wants_page(request)
 
     async def _compiled(self, request: web.Request) -> web.Response | None:
         """The response, where there is a plan for it; past all that Strawberry's view would do."""
         accepted = request.headers.get("Accept", "")
-        if self._execution is None or _takes_events_alone(accepted):
+        if self._execution is None or (EVENTS in accepted and _takes_events_alone(accepted)):
             return None
         viewer = await viewer_of(self._services, request.headers, remote=request.get(REMOTE))
         context = Context(self._services, viewer, request[REQUEST_ID], request.get(REMOTE))

@@ -11,6 +11,7 @@ from app.persisted import PersistedDocuments
 from resolvers.errors import Malformed, MethodNotAllowed, UnsupportedMedia
 
 METHODS = ("GET", "POST")
+JSON = "application/json"
 # A page of any site can make a browser send these without asking us first (CORS).
 SIMPLE_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data", "text/plain")
 # No page can send one of these without asking first.
@@ -25,6 +26,8 @@ PREFLIGHT_HEADERS = (
 def refuse_forgery(request: web.Request) -> None:
     """Raise ``Malformed`` for a request that a foreign page could have made unasked."""
     content_type = request.headers.get("Content-Type")
+    if content_type == JSON:
+        return
     if content_type and content_type.partition(";")[0].strip().lower() not in SIMPLE_TYPES:
         return
     if any(request.headers.get(name) for name in PREFLIGHT_HEADERS):
@@ -57,7 +60,7 @@ async def _fields(request: web.Request) -> dict[str, Any]:
         return _checked(_from_query(request.query))
     if request.method != "POST":
         raise MethodNotAllowed(f"{request.method} is not allowed", details={"allow": METHODS})
-    if request.content_type == "application/json":
+    if request.headers.get("Content-Type") == JSON or request.content_type == JSON:
         return _checked(uploads.decoded(await request.read(), "the body"))
     if request.content_type == "multipart/form-data":
         return _checked(await uploads.read(request))

@@ -1,5 +1,6 @@
 """What every request meets, from the outside in."""
 
+import logging
 import re
 import time
 from collections.abc import Mapping
@@ -25,8 +26,8 @@ QUIET_PATHS = ("/health/live", "/health/ready", "/metrics")
 _GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{8,128}")
 
 
-async def name_response(request: web.Request, response: web.StreamResponse) -> None:
-    """Signal handler: every response tells the request's id, streams and upgrades too."""
+def name_response(request: web.Request, response: web.StreamResponse) -> None:
+    """Every response tells the request's id, streams and upgrades too."""
     if (name := request.get(REQUEST_ID)) is not None:
         response.headers[HEADER] = name
 
@@ -43,28 +44,33 @@ def observed(proxies: Proxies) -> Middleware:
         # Nobody has to be unable to guess it, and the system takes its time for what is.
         name = given if _GIVEN_ID.fullmatch(given) else f"req_{getrandbits(96):024x}"
         request[REQUEST_ID] = name
-        remote = proxies.client(request.remote, request.headers.getall("X-Forwarded-For", []))
+        remote = proxies.client(request.remote, request.headers)
         if remote is not None:
             request[REMOTE] = remote
         started, status, is_stream = time.perf_counter(), 500, False
-        with structlog.contextvars.bound_contextvars(request_id=name):
-            try:
-                response = await handler(request)
-            except web.HTTPException as error:
-                status = error.status
-                raise
-            else:
-                status, is_stream = response.status, _is_stream(response)
-                return response
-            finally:
-                seconds = time.perf_counter() - started
-                _measure(request, status, None if is_stream else seconds)
+        # A connection's requests come one after another, in one task: the next one's takes its
+        # place.
+        structlog.contextvars.bind_contextvars(request_id=name)
+        try:
+            response = await handler(request)
+        except web.HTTPException as error:
+            status = error.status
+            raise
+        else:
+            status, is_stream = response.status, _is_stream(response)
+            return response
+        finally:
+            seconds = time.perf_counter() - started
+            _measure(request, status, None if is_stream else seconds)
+            if log.is_enabled_for(logging.INFO):
                 _tell(request, status, seconds, remote)
 
     return observe
 
 
 def _is_stream(response: web.StreamResponse) -> bool:
+    if isinstance(response, web.Response):
+        return False
     is_socket = isinstance(response, web.WebSocketResponse)
     return is_socket or response.content_type == "text/event-stream"
 

@@ -1,6 +1,6 @@
 """The application: one GraphQL endpoint, the dialects, health and metrics."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import cache
 from typing import Any
 
@@ -53,7 +53,7 @@ def create_app(
     limits = Limits(cost=settings.max_cost, depth=settings.max_depth)
     app[SERVICES] = services
     app[DRIVER] = driver = driver_for(services.database.url, connections=settings.database_pool)
-    services.lookups = Lookups(driver)
+    services.lookups = Lookups(driver, lambda: services.database.commits)
     graph = schema or make_schema(introspection=settings.with_introspection, limits=limits)
     app[HEALTH] = Health(services)
     app[VIEW] = View(
@@ -75,11 +75,22 @@ def create_app(
         app.add_routes(graphiql.routes())
     for dialect in dialects:
         app.add_routes(dialect.routes())
-    app.on_response_prepare.append(middlewares.name_response)
-    app.on_response_prepare.append(cors.granting(GRAPHQL, origins))
+    app.on_response_prepare.append(_completed(cors.granting(GRAPHQL, origins)))
     app.on_shutdown.append(drain)
     app.on_cleanup.append(_close_driver)
     return app
+
+
+def _completed(
+    grant: Callable[[web.Request, web.StreamResponse], None],
+) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
+    """A signal handler for all that every response gets."""
+
+    async def complete(request: web.Request, response: web.StreamResponse) -> None:
+        middlewares.name_response(request, response)
+        grant(request, response)
+
+    return complete
 
 
 async def drain(app: web.Application) -> None:

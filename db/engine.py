@@ -18,12 +18,14 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 # A unit of work that waits for a lock, or holds one, for so long (ms) will not end well.
 PATIENCE = {"lock_timeout": "30000", "idle_in_transaction_session_timeout": "60000"}
+READERS = 4
+"""Connections that read a SQLite file, each in a thread: more only wait for the interpreter."""
 # PostgreSQL writes 1e22 as 10000000000000000000000, of which Python's own reader makes an integer
 # that answers cannot hold: what is to be written by orjson is read by it.
 JSON_AS_ANSWERED: dict[str, Any] = {"json_deserializer": orjson.loads}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Database:
     """``reading`` runs single statements, ``writing`` units of work.
 
@@ -33,11 +35,14 @@ class Database:
     SQLite has one writer at a time. So its writing engine holds one connection, for which the
     tasks of this process queue in order, and each unit of work takes the file's write lock at its
     start: it never fails half-way because another process was faster.
+
+    ``commits`` counts the units of work of this process that may have changed something.
     """
 
     url: str
     reading: AsyncEngine
     writing: AsyncEngine
+    commits: int = 0
 
     @property
     def is_sqlite(self) -> bool:
@@ -52,8 +57,11 @@ class Database:
     async def write(self) -> AsyncGenerator[AsyncSession]:
         """A unit of work: commits at the end, rolls back on any error."""
         sessions = async_sessionmaker(self.writing, expire_on_commit=False)
-        async with sessions.begin() as session:
-            yield session
+        try:
+            async with sessions.begin() as session:
+                yield session
+        finally:
+            self.commits += 1  # also where nobody can say whether the commit arrived
 
     async def close(self) -> None:
         await self.reading.dispose()
@@ -68,7 +76,11 @@ def connect(url: str, *, pool_size: int = 10, durable: bool = True) -> Database:
     """
     if url.startswith("sqlite"):
         reading = create_async_engine(
-            url, pool_size=pool_size, max_overflow=0, pool_timeout=60, **JSON_AS_ANSWERED
+            url,
+            pool_size=min(pool_size, READERS),
+            max_overflow=0,
+            pool_timeout=60,
+            **JSON_AS_ANSWERED,
         )
         writing = create_async_engine(
             url, pool_size=1, max_overflow=0, pool_timeout=120, **JSON_AS_ANSWERED

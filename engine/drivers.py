@@ -5,6 +5,7 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from time import monotonic
 from typing import Any, Protocol
 
 import asyncpg
@@ -20,6 +21,9 @@ STATEMENTS = 512
 
 THREADS = 2
 """More threads than that only take the interpreter from one another."""
+
+SOON, FRESH = 0.01, 0.25
+"""Seconds: how long what was looked up may be taken for true."""
 
 observers: list[Callable[[str], None]] = []
 """Told the text of every statement, in the thread that runs it."""
@@ -45,6 +49,14 @@ class Driver(Protocol):
 
     async def rows(self, text: str, arguments: tuple[Any, ...]) -> list[Any]:
         """The rows of one statement."""
+        ...
+
+    def moment(self) -> int:
+        """A number that is another soon after others have changed the database.
+
+        ``SOON`` after, where the database tells such things; where it does not, the number changes
+        by itself every ``FRESH`` seconds.
+        """
         ...
 
     async def close(self) -> None: ...
@@ -86,6 +98,9 @@ class PostgresDriver:
         _tell(text)
         async with pool.acquire() as connection:
             return await connection.fetch(text, *arguments)
+
+    def moment(self) -> int:
+        return int(monotonic() / FRESH)
 
     async def close(self) -> None:
         if self._pool is not None:
@@ -138,6 +153,7 @@ class SqliteDriver:
         self._threads = ThreadPoolExecutor(min(connections, THREADS), thread_name_prefix="reads")
         self._own = threading.local()
         self._opened: list[sqlite3.Connection] = []
+        self._told, self._told_until = 0, 0.0
 
     async def run(self, steps: Steps, context: Any, *, light: bool) -> Any:
         if light:
@@ -148,6 +164,14 @@ class SqliteDriver:
     async def rows(self, text: str, arguments: tuple[Any, ...]) -> list[Any]:
         _tell(text)
         return self._connection().execute(text, arguments).fetchall()
+
+    def moment(self) -> int:
+        now = monotonic()
+        if now >= self._told_until:
+            # What SQLite counts for each connection: commits of all others, of other processes too.
+            [self._told] = self._connection().execute("PRAGMA data_version").fetchone()
+            self._told_until = now + SOON
+        return self._told
 
     async def close(self) -> None:
         self._threads.shutdown()

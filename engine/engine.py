@@ -97,11 +97,13 @@ class Engine:
 
     def known(self, scope: Scope) -> dict[str, Any]:
         """What the statements of a plan are to know of the caller."""
-        encode = self.driver.binds.encode
-        return {
-            name: encode(cast("tuple[Any, ...]", value)) if isinstance(value, tuple) else value
-            for name, value in scope.values.items()
-        }
+        if scope.encoded is None:
+            encode = self.driver.binds.encode
+            scope.encoded = {
+                name: encode(cast("tuple[Any, ...]", value)) if isinstance(value, tuple) else value
+                for name, value in scope.values.items()
+            }
+        return scope.encoded
 
     async def execute(
         self,
@@ -110,17 +112,16 @@ class Engine:
         scope: Scope,
         context: Any,
         *,
-        may: Callable[[str], bool],
+        may: Callable[[frozenset[str]], bool],
     ) -> dict[str, Any]:
-        """The ``data`` of a query. ``may`` tells whether the caller has a permission.
+        """The ``data`` of a query. ``may`` tells whether the caller has all of some permissions.
 
         Raises ``Uncompilable`` or ``Irregular``: then the reference executor must answer, from the
         start. Nothing has happened but reads.
         """
         plan, coerced = self.planned(operation, variables, scope)
-        for permission in plan.permissions:
-            if not may(permission):
-                raise Irregular("permission")
+        if not may(plan.permissions):
+            raise Irregular("permission")
         try:
             return await self.driver.run(
                 plan.steps(coerced, self.known(scope)), context, light=plan.seconds < LIGHT

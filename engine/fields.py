@@ -29,17 +29,19 @@ class Binds(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Scope:
-    """Who is asking, as far as statements depend on it.
+    """Who is asking, as far as statements depend on it; of one database, and good for many runs.
 
     ``shape`` is all that changes a statement's text, and part of every plan's key. ``select`` of
-    a field is given ``symbols(binds)``; ``values`` has what those parameters are for this caller.
+    a field is given ``symbols(binds)``; ``values`` has what those parameters are for this caller,
+    ``encoded`` the same as the driver takes them, once they have been needed.
     """
 
     shape: Hashable
     symbols: Callable[[Binds], Any]
     values: Mapping[str, Any]
+    encoded: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,10 +19,18 @@ def _no_short_cuts(*_: object) -> None:
 
 
 class Lookups:
-    """Runs a few statements very often. Each is compiled once, and kept for good."""
+    """Runs a few statements very often. Each is compiled once, and kept for good.
 
-    def __init__(self, driver: Driver) -> None:
+    What was found is found again without the database for as long as nothing can have changed: see
+    ``Driver.moment``.
+    """
+
+    def __init__(self, driver: Driver, changes: Callable[[], int]) -> None:
+        """``changes`` counts what this process has committed."""
         self._driver = driver
+        self._changes = changes
+        self._found: dict[Any, Any] = {}
+        self._moment: tuple[int, int] | None = None
         self._leaves = Leaves(driver.dialect, _no_short_cuts)
         self._made: OrderedDict[Any, Any] = OrderedDict()
         self._known: dict[int, tuple[Any, Sql, list[Any]]] = {}
@@ -36,6 +44,20 @@ class Lookups:
         ``values`` are the statement's parameters. Of equal rows ``make`` makes one thing: it
         depends on nothing else.
         """
+        moment = (self._driver.moment(), self._changes())
+        if moment != self._moment or len(self._found) > MOST_MADE:
+            self._moment, self._found = moment, {}
+        asked, among = (id(statement), *values.values()), self._found
+        found = among.get(asked)
+        if found is None:
+            found = await self._read(statement, values, make)
+            if found is not None:
+                among[asked] = found  # where nobody looks any more if something changed meanwhile
+        return found
+
+    async def _read(
+        self, statement: Select[Any], values: Mapping[str, Any], make: Callable[..., Made]
+    ) -> Made | None:
         known = self._known.get(id(statement))
         if known is None:
             known = (statement, *self._compiled(statement, values))

@@ -31,6 +31,7 @@ MOST_DOCUMENTS = 512
 MOST_CHARACTERS = 500_000
 MOST_COSTS = 64
 DEEPEST_VARIABLES = 64
+_PLAIN = frozenset((str, int, float, bool, type(None)))
 
 
 @dataclass(slots=True)
@@ -95,10 +96,15 @@ class Documents:
     ) -> int | None:
         """The operation's cost, or None where it is beyond counting."""
         name = operation.name.value if operation.name else None
-        given = tuple(_weight(variables.get(key)) for key in sorted(prepared.matter))
+        given = (
+            tuple(_weight(variables.get(key)) for key in sorted(prepared.matter))
+            if prepared.matter
+            else ()
+        )
         key = (name, given)
-        if key in prepared.costs:
-            return prepared.costs[key]
+        known = prepared.costs.get(key)
+        if known is not None:
+            return known
         try:
             counted = cost(core(schema), prepared.document, operation, variables)
         except CostTooHigh:
@@ -201,6 +207,10 @@ class NoNulCharacters(ValidationRule):
 
 def unstorable(variables: Mapping[str, Any]) -> str | None:
     """What is wrong with variables that no coercion would find; None where nothing is."""
+    if not any(type(value) not in _PLAIN for value in variables.values()):
+        texts = (*variables, *variables.values())
+        holds_nul = any(isinstance(text, str) and "\x00" in text for text in texts)
+        return "variables must not hold a NUL character" if holds_nul else None
     level: list[Any] = [variables]
     for _ in range(DEEPEST_VARIABLES):
         if any(isinstance(value, str) and "\x00" in value for value in level):

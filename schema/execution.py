@@ -4,16 +4,37 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
+import structlog
 from graphql import GraphQLError
 
 from engine import Driver, Engine, Irregular, Uncompilable
 from resolvers.context import Context
+from resolvers.errors import StoreError
+from resolvers.viewer import Viewer
 from schema.declarations import scope_of
 from schema.documents import Prepared, core, unstorable
 from schema.scalars import fast
 
+log = structlog.get_logger()
 COMPILED = "compiled"
 REFERENCE = "reference"
+_EXPECTED = (GraphQLError, StoreError)
+MOST_CALLERS = 1024
+
+
+class _Caller:
+    """What of a viewer is needed at every request, found out once."""
+
+    def __init__(self, viewer: Viewer) -> None:
+        self.viewer = viewer
+        self.scope = scope_of(viewer)
+        self._answers: dict[frozenset[str], bool] = {}
+
+    def may(self, permissions: frozenset[str]) -> bool:
+        known = self._answers.get(permissions)
+        if known is None:
+            known = self._answers[permissions] = all(map(self.viewer.may, permissions))
+        return known
 
 
 class Execution:
@@ -30,6 +51,7 @@ class Execution:
         self._schema = schema
         self._observe = observe
         self._explains = explains
+        self._callers: dict[int, _Caller] = {}
         self.engine = Engine(schema, core(schema), driver, fast)
 
     async def answer(
@@ -47,11 +69,22 @@ class Execution:
             body = await self._answer(ctx, text, variables or {}, operation_name)
         except (Uncompilable, Irregular) as refused:
             self._observe(REFERENCE, refused.reason)
+            if (cause := refused.__cause__) is not None and not isinstance(cause, _EXPECTED):
+                log.warning("compiled_execution_failed", query=text[:200], exc_info=cause)
             if self._explains:
                 ctx.extensions["execution"] = {"path": REFERENCE, "reason": str(refused)}
             return None
         self._observe(COMPILED, "")
         return body
+
+    def _caller(self, viewer: Viewer) -> _Caller:
+        """The same viewer comes again and again: see ``engine.Lookups``."""
+        found = self._callers.get(id(viewer))
+        if found is None or found.viewer is not viewer:
+            if len(self._callers) >= MOST_CALLERS:
+                self._callers.clear()
+            found = self._callers[id(viewer)] = _Caller(viewer)
+        return found
 
     async def _answer(
         self, ctx: Context, text: str, variables: Mapping[str, Any], name: str | None
@@ -71,9 +104,8 @@ class Execution:
         cost = documents.cost(self._schema, prepared, operation.node, variables)
         if cost is None or cost > limit:
             raise Irregular("cost")
-        data = await self.engine.execute(
-            operation, variables, scope_of(viewer), ctx, may=viewer.may
-        )
+        caller = self._caller(viewer)
+        data = await self.engine.execute(operation, variables, caller.scope, ctx, may=caller.may)
         extensions: dict[str, Any] = {"cost": {"requested": cost, "limit": limit}}
         if self._explains:
             extensions["execution"] = {"path": COMPILED}

@@ -78,6 +78,9 @@ class Alternately:
     async def rows(self, text: str, arguments: tuple[Any, ...]) -> list[Any]:
         return await self._driver.rows(text, arguments)
 
+    def moment(self) -> int:
+        return self._driver.moment()
+
     async def close(self) -> None:
         await self._driver.close()
 
