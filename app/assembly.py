@@ -16,15 +16,17 @@ import structlog
 from app.settings import Settings, listed, mapped
 from db import migrate
 from db.engine import connect
+from providers import storage
 from providers.chain import SimulatedChain
 from providers.memory import MemoryDocuments, MemoryLimiter, NoJobs
 from providers.outbound import OutboundHttp
 from resolvers.feed import Bell, Feed
-from resolvers.services import DocumentStore, RateLimiter, Services, Wholesale
+from resolvers.services import DocumentStore, RateLimiter, Services, Storage, Wholesale
 from resolvers.vault import Vault
 
 log = structlog.get_logger()
 KEY_FILE = "secret.key"
+FILES = "files"
 
 
 class Countdown:
@@ -68,8 +70,13 @@ async def open_services(settings: Settings, *, background: bool = True) -> Async
             limiter=limiter,
             chain=SimulatedChain(database, mapped(settings.wallets)),
             jobs=NoJobs(),
+            storage=_storage(settings),
             wholesale=Wholesale(fulfillment_timeout=settings.fulfillment_timeout),
             documents=_documents(settings, stack),
+            public_url=settings.base_url,
+            largest_file=settings.files_largest,
+            link_lifetime=settings.files_link_lifetime,
+            store_domain=settings.store_domain,
         )
         if background:
             stack.push_async_callback(services.usage.flush)
@@ -138,6 +145,19 @@ def _key_in(path: Path) -> str:
             os.link(draft, path)  # appears with its content, or not at all
         draft.unlink()
     return path.read_text().strip()
+
+
+def _storage(settings: Settings) -> Storage:
+    """Where files are kept. Raises ``ValueError`` for an address of no bucket."""
+    if settings.files_url is None:
+        return storage.local(settings.data_dir.resolve() / FILES)
+    return storage.bucket(
+        settings.files_url,
+        endpoint=settings.files_endpoint,
+        region=settings.files_region,
+        key_id=settings.files_key_id,
+        secret=settings.files_secret,
+    )
 
 
 async def _shared(settings: Settings, stack: AsyncExitStack) -> tuple[Bell | None, RateLimiter]:

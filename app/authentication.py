@@ -2,15 +2,18 @@
 
 import ipaddress
 from collections.abc import Mapping, Sequence
+from uuid import UUID
 
 from multidict import CIMultiDictProxy
 
+from resolvers import app_tokens
 from resolvers.errors import Forbidden, Unauthenticated
 from resolvers.identity import key_holder
 from resolvers.services import Services
 from resolvers.viewer import Viewer
 
-CREDENTIALS = ("authorization", "x-api-key")
+INSTALLATION = "x-app-install-id"
+CREDENTIALS = ("authorization", "x-api-key", INSTALLATION)
 USED_FOR = "/graphql"
 
 
@@ -27,8 +30,9 @@ async def viewer_of(
 ) -> Viewer | None:
     """The viewer of an ``Authorization: Bearer`` or ``X-API-Key`` header; None without either.
 
-    Counts a request of the key. Raises ``Unauthenticated`` for a credential that is not valid,
-    ``Forbidden`` where the key may not be used from ``remote``.
+    A bearer is an API key or an app's token, which may need ``X-App-Install-Id`` beside it. Counts
+    a request of the key. Raises ``Unauthenticated`` for a credential that is not valid,
+    ``Forbidden`` where the key may not be used from ``remote``, or the token for the installation.
     """
     given = credentials(headers)
     key = given.get("x-api-key")
@@ -36,6 +40,8 @@ async def viewer_of(
         scheme, _, key = given["authorization"].partition(" ")
         if scheme.lower() != "bearer":
             raise Unauthenticated("use Authorization: Bearer, or X-API-Key")
+        if key.strip().startswith(app_tokens.TOKEN_MARK):
+            return await _app_viewer(services, key.strip(), given.get(INSTALLATION))
     if key is None:
         return None
     holder = await key_holder(services, key.strip())
@@ -43,6 +49,17 @@ async def viewer_of(
         raise Forbidden("this API key may not be used from this address")
     services.usage.count(holder.api_key_id, USED_FOR, services.clock())
     return holder.viewer
+
+
+async def _app_viewer(services: Services, token: str, installation: str | None) -> Viewer:
+    holder = await app_tokens.token_holder(services, token)
+    if installation is None and holder.installation_uuid is None:
+        raise Forbidden("this token is for many installations: name one by X-App-Install-Id")
+    try:
+        wanted = None if installation is None else UUID(installation.strip())
+    except ValueError as error:
+        raise Forbidden("X-App-Install-Id is no UUID") from error
+    return await app_tokens.viewer_of(services, holder, wanted)
 
 
 class Proxies:

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
-from app import credentials, keys_cli
+from app import apps_cli, credentials, keys_cli
 from app.settings import Settings
 from app.terminal import err, fail, out, run, settings, show
 from resolvers.services import Services
@@ -21,6 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="storegraph: one GraphQL schema over a combined commerce domain, and legacy REST APIs.",
 )
+app.add_typer(apps_cli.app, name="apps")
 app.add_typer(keys_cli.app, name="keys")
 SCHEMA_FILE = Path("schema/schema.graphql")
 Host = Annotated[str | None, typer.Option(help="Address to listen on.")]
@@ -79,7 +80,10 @@ async def _serve_many(chosen: Settings) -> None:
 
 
 async def _plant_demo(chosen: Settings) -> None:
-    """Bring an embedded database up to date, and fill an empty one where the demo is on."""
+    """Bring an embedded database up to date, fill an empty one where the demo is on.
+
+    An older demo gets a fresh token for its app.
+    """
     from app.assembly import open_services  # noqa: PLC0415
     from resolvers.organizations import slugs  # noqa: PLC0415
 
@@ -88,6 +92,7 @@ async def _plant_demo(chosen: Settings) -> None:
     async with open_services(chosen, background=False) as services:
         if not await slugs(services.database):
             await _seed(chosen, services, 1)
+        await credentials.renew(chosen, services)
 
 
 def _welcome(chosen: Settings, address: str) -> None:
@@ -98,6 +103,7 @@ def _welcome(chosen: Settings, address: str) -> None:
     if chosen.graphiql:
         table.add_row("", "[dim]the same address in a browser is GraphiQL[/dim]")
     table.add_row("InstaMarket", f"{address}/instamarket/api/v1")
+    table.add_row("xPage", f"{address}/xpage/api/apps/v1")
     table.add_row("Health, metrics", f"{address}/health/ready, {address}/metrics")
     if (chosen.data_dir / credentials.FILE).exists() and chosen.with_demo:
         table.add_row("Demo credentials", escape(str(chosen.data_dir / credentials.FILE)))

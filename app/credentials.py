@@ -5,15 +5,33 @@ import secrets
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import orjson
 
 from app.settings import Settings
+from resolvers import app_tokens
+from resolvers.context import Context
+from resolvers.errors import StoreError, Unauthenticated
+from resolvers.services import Services
 
 FILE = "demo-credentials.json"
 ADMIN_FILE = "admin.token"
+RENEWED_WITHIN = timedelta(hours=20)
+"""A token of the demo's app is replaced at a start that comes so long before its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class DemoApp:
+    """The app of the demo: what it gets tokens with, where it is installed, and a token."""
+
+    client_id: str
+    client_secret: str
+    install_id: str
+    token: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +43,7 @@ class DemoKeys:
     wholesale: str
     signed: str
     signed_secret: str
+    app: DemoApp | None = None
 
 
 def admin_token(settings: Settings) -> str | None:
@@ -55,20 +74,60 @@ def refresh(settings: Settings, *, base_url: str | None = None) -> None:
 
     The demo may be served from another port than the one it was made for.
     """
-    path = settings.data_dir / FILE
-    if not path.exists():
+    if (doors := _kept(settings)) is None:
         return
-    doors = orjson.loads(path.read_bytes())
-    keys = DemoKeys(
+    current = _doors(_keys(doors), base_url or settings.base_url, admin_token(settings))
+    if current != doors:
+        _write(settings, current)
+
+
+async def renew(settings: Settings, services: Services) -> None:
+    """Get the demo's app a fresh token where its own has ended, or soon will.
+
+    Nothing changes where the app has been given other secrets, or is gone.
+    """
+    doors = _kept(settings)
+    if doors is None or "xpage" not in doors:
+        return
+    app = _app(doors["xpage"])
+    try:
+        holder = await app_tokens.token_holder(services, app.token)
+        if holder.expires_at - services.clock() > RENEWED_WITHIN:
+            return
+    except Unauthenticated:
+        pass
+    try:
+        issued = await app_tokens.issue(
+            Context(services),
+            client_id=app.client_id,
+            client_secret=app.client_secret,
+            installation=UUID(app.install_id),
+            ttl=app_tokens.LONGEST,
+        )
+    except StoreError:
+        return
+    doors["xpage"]["headers"] = {"Authorization": f"Bearer {issued.token}"}
+    _write(settings, doors)
+
+
+def _kept(settings: Settings) -> dict[str, Any] | None:
+    path = settings.data_dir / FILE
+    return orjson.loads(path.read_bytes()) if path.exists() else None
+
+
+def _keys(doors: Mapping[str, Any]) -> DemoKeys:
+    return DemoKeys(
         graphql=_bearer(doors["graphql"]),
         other_tenant=_bearer(doors["graphql"]["other_tenant"]),
         wholesale=doors["instamarket"]["headers"]["X-API-Key"],
         signed=doors["instamarket"]["signed"]["headers"]["X-API-Key"],
         signed_secret=doors["instamarket"]["signed"]["hmac_secret"],
+        app=_app(doors["xpage"]) if "xpage" in doors else None,
     )
-    current = _doors(keys, base_url or settings.base_url, admin_token(settings))
-    if current != doors:
-        _write(settings, current)
+
+
+def _app(door: Mapping[str, Any]) -> DemoApp:
+    return DemoApp(door["client_id"], door["client_secret"], door["install_id"], _bearer(door))
 
 
 def _doors(keys: DemoKeys, base_url: str, admin: str | None) -> dict[str, Any]:
@@ -79,7 +138,7 @@ def _doors(keys: DemoKeys, base_url: str, admin: str | None) -> dict[str, Any]:
     }
     if admin is not None:
         instamarket["admin"] = {"headers": {"Authorization": f"Bearer {admin}"}}
-    return {
+    doors: dict[str, Any] = {
         "graphql": {
             "url": f"{base_url}/graphql",
             "ws_url": f"{base_url.replace('http', 'ws', 1)}/graphql",
@@ -88,6 +147,15 @@ def _doors(keys: DemoKeys, base_url: str, admin: str | None) -> dict[str, Any]:
         },
         "instamarket": instamarket,
     }
+    if keys.app is not None:
+        doors["xpage"] = {
+            "base_url": f"{base_url}/xpage/api/apps/v1",
+            "client_id": keys.app.client_id,
+            "client_secret": keys.app.client_secret,
+            "install_id": keys.app.install_id,
+            "headers": {"Authorization": f"Bearer {keys.app.token}"},
+        }
+    return doors
 
 
 def _bearer(door: Mapping[str, Any]) -> str:

@@ -181,7 +181,7 @@ class View(EventStreams):
 
         Clients that take both, such as urql, send all operations in one way: they get what fits.
         """
-        data = await incoming.read(request, "http", self._documents)
+        data = await incoming.read(request, "http", self._documents, self._services)
         accepted = request.headers.get("Accept", "")
         if EVENTS in accepted and (_takes_events_alone(accepted) or self._is_subscription(data)):
             return replace(data, protocol="sse")

@@ -9,6 +9,7 @@ from strawberry.http import GraphQLRequestData, GraphQLRequestProtocol
 from app import uploads
 from app.persisted import PersistedDocuments
 from resolvers.errors import Malformed, MethodNotAllowed, UnsupportedMedia
+from resolvers.services import Services
 
 METHODS = ("GET", "POST")
 JSON = "application/json"
@@ -38,14 +39,17 @@ def refuse_forgery(request: web.Request) -> None:
 
 
 async def read(
-    request: web.Request, protocol: GraphQLRequestProtocol, documents: PersistedDocuments
+    request: web.Request,
+    protocol: GraphQLRequestProtocol,
+    documents: PersistedDocuments,
+    services: Services,
 ) -> GraphQLRequestData:
     """The request's document, found by its name where it has only that, and what goes with it.
 
     Raises ``Malformed``, ``UnsupportedMedia``, ``MethodNotAllowed``, ``TooLarge``,
     ``DocumentRefused``.
     """
-    fields = await _fields(request)
+    fields = await _fields(request, services)
     return GraphQLRequestData(
         query=await documents.document_text(fields),
         variables=fields.get("variables"),
@@ -55,7 +59,7 @@ async def read(
     )
 
 
-async def _fields(request: web.Request) -> dict[str, Any]:
+async def _fields(request: web.Request, services: Services) -> dict[str, Any]:
     if request.method == "GET":
         return _checked(_from_query(request.query))
     if request.method != "POST":
@@ -63,7 +67,7 @@ async def _fields(request: web.Request) -> dict[str, Any]:
     if request.headers.get("Content-Type") == JSON or request.content_type == JSON:
         return _checked(uploads.decoded(await request.read(), "the body"))
     if request.content_type == "multipart/form-data":
-        return _checked(await uploads.read(request))
+        return _checked(await uploads.read(request, services))
     raise UnsupportedMedia("send Content-Type: application/json")
 
 

@@ -23,6 +23,7 @@ from rest_compat.dialect import REMOTE, REQUEST_ID, Dialect
 log = structlog.get_logger()
 HEADER = "X-Request-Id"
 QUIET_PATHS = ("/health/live", "/health/ready", "/metrics")
+_FILE_TOKEN = re.compile(r"^(/files/[^/]+/)[^/]+")
 _GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{8,128}")
 
 
@@ -96,9 +97,9 @@ def _tell(request: web.Request, status: int, seconds: float, remote: str | None)
         log.info(
             "request",
             method=request.method,
-            # As it was sent, so that it stays on its line; without the query, which may hold
-            # what nobody should read.
-            path=request.rel_url.raw_path,
+            # As it was sent, so that it stays on its line; without the query and the tokens of
+            # files, which nobody should read.
+            path=_FILE_TOKEN.sub(r"\1***", request.rel_url.raw_path),
             status=status,
             ms=round(seconds * 1000, 1),
             remote=remote,

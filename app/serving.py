@@ -19,6 +19,7 @@ from app.web import create_app, drain
 from resolvers.services import Services
 from rest_compat.dialect import Dialect
 from rest_compat.instamarket import instamarket
+from rest_compat.xpage import xpage
 
 log = structlog.get_logger()
 BACKLOG = 1024
@@ -39,7 +40,7 @@ class Worker:
 
 def dialects(services: Services, settings: Settings) -> list[Dialect[Any]]:
     """All legacy APIs that are served."""
-    return [instamarket(services, admin_token=credentials.admin_token(settings))]
+    return [instamarket(services, admin_token=credentials.admin_token(settings)), xpage(services)]
 
 
 async def serve(

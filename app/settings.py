@@ -21,6 +21,10 @@ class Settings(BaseSettings):
     public_url: str | None = Field(
         default=None, description="Address that clients use, if not http://HOST:PORT."
     )
+    store_domain: str = Field(
+        default="localhost",
+        description="Domain below which stores without one of their own are found.",
+    )
     data_dir: Path = Field(default=Path("var"), description="Folder of the embedded defaults.")
     database_url: str | None = Field(
         default=None,
@@ -91,6 +95,29 @@ class Settings(BaseSettings):
     )
     webhook_private_addresses: bool = Field(
         default=False, description="Allow webhooks to private and loopback addresses."
+    )
+    files_url: str | None = Field(
+        default=None,
+        description="Where files are kept: s3://bucket/prefix; the data folder by default.",
+    )
+    files_endpoint: str | None = Field(
+        default=None,
+        description="Address of a server that speaks S3; the bucket is part of its paths.",
+    )
+    files_region: str | None = Field(default=None, description="Region of the bucket.")
+    files_key_id: str | None = Field(
+        default=None, description="Id of the bucket's access key; AWS' own ways without it."
+    )
+    files_secret: str | None = Field(default=None, description="Secret of that access key.")
+    files_largest: int = Field(
+        default=100 << 20,
+        ge=1,
+        description="Bytes of the largest file that may be uploaded; pictures have 5 MB at most.",
+    )
+    files_link_lifetime: int = Field(
+        default=3600,
+        ge=60,
+        description="Seconds for which an address of a file is good that is not its permanent one.",
     )
     chain: Literal["simulated"] = Field(default="simulated", description="Where deposits are seen.")
     wallets: str = Field(default="", description="Receiving addresses: usdt_trc_20=T…,…")

@@ -1,30 +1,22 @@
 """Files that come with an operation (the GraphQL multipart request specification)."""
 
-from contextlib import ExitStack
-from dataclasses import dataclass
-from tempfile import SpooledTemporaryFile
+from collections.abc import Mapping
+from functools import partial
 from typing import Any, cast
 
 import orjson
 from aiohttp import BodyPartReader, web
 
 from resolvers.errors import Malformed, TooLarge
+from resolvers.file_intake import limit_by_head
+from resolvers.services import Services
+from rest_compat.dialect import Upload, Uploads
 
-UPLOADS = web.RequestKey("uploads", dict[str, "Upload"])
+UPLOADS = web.RequestKey("uploads", Uploads)
 MOST_FILES = 10
 MOST_TEXT = 1 << 20
 MOST_BYTES = 50 << 20
-IN_MEMORY = 1 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class Upload:
-    """A file as it came. Names and types are what the client claims."""
-
-    name: str
-    content_type: str
-    size: int
-    content: "SpooledTemporaryFile[bytes]"
+"""Of all files together, where one alone may not have more."""
 
 
 def decoded(text: bytes | str, what: str) -> Any:
@@ -37,18 +29,19 @@ def decoded(text: bytes | str, what: str) -> Any:
 
 def close(request: web.Request) -> None:
     """Let go of the files that came with a request."""
-    for upload in request.get(UPLOADS, {}).values():
-        upload.content.close()
+    if (uploads := request.get(UPLOADS)) is not None:
+        uploads.close()
 
 
-async def read(request: web.Request) -> Any:
+async def read(request: web.Request, services: Services) -> Any:
     """The ``operations`` of the form, its files in their places until ``close``.
 
     Raises ``Malformed``, or ``TooLarge`` as soon as a part passes its limit.
     """
     texts: dict[str, Any] = {}
     files: dict[str, Upload] = {}
-    request[UPLOADS] = files
+    most = max(MOST_BYTES, services.largest_file)
+    request[UPLOADS] = uploads = Uploads()
     try:
         reader = await request.multipart()
         while (part := await reader.next()) is not None:
@@ -59,9 +52,18 @@ async def read(request: web.Request) -> Any:
             elif len(files) >= MOST_FILES:
                 raise TooLarge(f"at most {MOST_FILES} files", details={"limit": MOST_FILES})
             else:
-                left = MOST_BYTES - sum(file.size for file in files.values())
-                files[part.name] = await _file(part, left)
-    except (ValueError, AssertionError) as error:  # what aiohttp raises for broken forms
+                left = most - sum(file.size for file in files.values())
+                files[part.name] = uploads.open(
+                    part.name,
+                    part.filename,
+                    part.headers.get("Content-Type", ""),
+                    min(left, services.largest_file),
+                    limit_of=partial(limit_by_head, services=services),
+                )
+                while chunk := await part.read_chunk():
+                    await files[part.name].write(chunk)
+    # What aiohttp raises for broken forms, and for those whose bytes stop coming.
+    except (ValueError, AssertionError, web.RequestPayloadError) as error:
         raise Malformed("the multipart body cannot be read") from error
     return _placed(texts.get("operations"), texts.get("map"), files)
 
@@ -75,22 +77,7 @@ async def _text(part: BodyPartReader) -> bytes:
     return bytes(found)
 
 
-async def _file(part: BodyPartReader, most: int) -> Upload:
-    with ExitStack() as unless_complete:
-        content = unless_complete.enter_context(SpooledTemporaryFile[bytes](max_size=IN_MEMORY))
-        size = 0
-        while chunk := await part.read_chunk():
-            size += len(chunk)
-            if size > most:
-                raise TooLarge("the files are too large together", details={"limit": MOST_BYTES})
-            content.write(chunk)
-        content.seek(0)
-        unless_complete.pop_all()
-    kind = part.headers.get("Content-Type", "application/octet-stream")
-    return Upload(part.filename or part.name or "", kind, size, content)
-
-
-def _placed(operations: Any, places: Any, files: dict[str, Upload]) -> Any:
+def _placed(operations: Any, places: Any, files: Mapping[str, Upload]) -> Any:
     """``operations`` with each file where ``map`` says, which must be a null below variables."""
     if not isinstance(operations, dict) or not isinstance(places, dict | None):
         raise Malformed("a form needs the fields operations and map, each a JSON object")

@@ -1,4 +1,4 @@
-"""The application: one GraphQL endpoint, the dialects, health and metrics."""
+"""The application: one GraphQL endpoint, the dialects, files, health and metrics."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from functools import cache
@@ -9,6 +9,7 @@ from prometheus_client import Counter
 
 from app import cors, graphiql, middlewares, persisted
 from app.authentication import Proxies
+from app.files import Files
 from app.graphql import View
 from app.health import Health
 from app.metrics import EXECUTIONS
@@ -71,6 +72,7 @@ def create_app(
     )
     app.router.add_route("*", GRAPHQL, app[VIEW])
     app.add_routes(app[HEALTH].routes())
+    app.add_routes(Files(services).routes())
     if settings.graphiql:
         app.add_routes(graphiql.routes())
     for dialect in dialects:

@@ -1,7 +1,8 @@
 """The way to the rows: one door for reading, one for writing, on SQLite and PostgreSQL."""
 
+import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,8 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 # A unit of work that waits for a lock, or holds one, for so long (ms) will not end well.
 PATIENCE = {"lock_timeout": "30000", "idle_in_transaction_session_timeout": "60000"}
+LAST_READS = 5.0
+"""Seconds that closing waits for those who still read."""
 READERS = 4
 """Connections that read a SQLite file, each in a thread: more only wait for the interpreter."""
 # PostgreSQL writes 1e22 as 10000000000000000000000, of which Python's own reader makes an integer
@@ -64,6 +67,16 @@ class Database:
             self.commits += 1  # also where nobody can say whether the commit arrived
 
     async def close(self) -> None:
+        """Close all connections, those in use once they have been given back (or ``LAST_READS``).
+
+        An answer may be out before all that was read for it: what is to be an error fails alone,
+        and the reads beside it end when they end.
+        """
+        pools: list[Any] = [each.sync_engine.pool for each in (self.reading, self.writing)]
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LAST_READS):
+                while any(pool.checkedout() for pool in pools):  # noqa: ASYNC110 - pools tell nobody
+                    await asyncio.sleep(0.005)
         await self.reading.dispose()
         await self.writing.dispose()
 

@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, event, inspect, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from db import search
 from db.base import Base
 from db.engine import Database, connect
 
@@ -53,7 +54,7 @@ async def upgrade(url: str) -> Migrated:
         before = await connection.run_sync(_current)
         _refuse_newer(before)
         if before != _head():
-            await connection.run_sync(_upgrade)
+            await connection.run_sync(upgrade_to, "head")
         return Migrated(before, _head())
 
 
@@ -106,6 +107,11 @@ def _revisions() -> tuple[frozenset[str], str]:
     return frozenset(known), head
 
 
+def is_described(name: str | None, _type: str, _parents: Any) -> bool:
+    """Whether the row classes say what this is; what is kept for search they do not know."""
+    return not search.is_kept(name)
+
+
 def _head() -> str:
     return _revisions()[1]
 
@@ -124,21 +130,22 @@ def _refuse_newer(revision: str | None) -> None:
         )
 
 
-def _upgrade(connection: Connection) -> None:
+def upgrade_to(connection: Connection, revision: str) -> None:
     from alembic import command  # noqa: PLC0415
     from alembic.config import Config  # noqa: PLC0415
 
     config = Config()
     config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, revision)
 
 
 def _differences(connection: Connection) -> list[Any]:
     from alembic.autogenerate import compare_metadata  # noqa: PLC0415
     from alembic.migration import MigrationContext  # noqa: PLC0415
 
-    context = MigrationContext.configure(connection, opts={"compare_type": True})
+    options = {"compare_type": True, "include_name": is_described}
+    context = MigrationContext.configure(connection, opts=options)
     return list(compare_metadata(context, Base.metadata))
 
 

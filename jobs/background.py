@@ -6,8 +6,7 @@ from contextlib import asynccontextmanager
 from jobs.courier import Courier
 from jobs.runtime import Runtime
 from jobs.sweeps import Scheduler, Sweep
-from resolvers.services import Services
-from resolvers.webhook_deliveries import Sender
+from resolvers.services import Sender, Services
 
 HOUR = 3600
 
@@ -30,6 +29,7 @@ async def working(
     courier = Courier(services, sender)
     scheduler = Scheduler(services, [*sweeps, Sweep("ended_runs", HOUR, runtime.forget)])
     before, services.jobs = services.jobs, runtime
+    services.sender = sender
     await runtime.start()
     await courier.start()
     await scheduler.start()
@@ -40,3 +40,4 @@ async def working(
         await scheduler.stop()
         await courier.stop(grace())
         await runtime.stop(grace())
+        services.sender = None

@@ -12,8 +12,8 @@ import structlog
 from resolvers import webhook_deliveries, webhooks
 from resolvers.context import Context
 from resolvers.events import EventRecord
-from resolvers.services import Services
-from resolvers.webhook_deliveries import PER_ADDRESS, Claim, Sender
+from resolvers.services import Sender, Services
+from resolvers.webhook_deliveries import PER_ADDRESS, Claim
 
 log = structlog.get_logger()
 CONCURRENCY = 16

@@ -1,4 +1,4 @@
-"""What is not kept for ever: old events, messages about them, answers for repeated calls."""
+"""What is not kept for ever: old events, messages about them, ended tokens, kept answers."""
 
 from datetime import timedelta
 from typing import Any
@@ -6,7 +6,14 @@ from typing import Any
 from sqlalchemy import delete, func, select
 
 from db.base import Base
-from db.models import Consumer, Event, IdempotencyRecord, WebhookDelivery, WebhookStatus
+from db.models import (
+    AppToken,
+    Consumer,
+    Event,
+    IdempotencyRecord,
+    WebhookDelivery,
+    WebhookStatus,
+)
 from resolvers.services import Services
 
 KEPT = timedelta(days=30)
@@ -18,6 +25,7 @@ async def sweep(services: Services) -> None:
     now = services.clock()
     before = now - KEPT
     await _remove(services, IdempotencyRecord, IdempotencyRecord.expires_at <= now)
+    await _remove(services, AppToken, AppToken.expires_at <= now)
     await _remove(
         services,
         WebhookDelivery,

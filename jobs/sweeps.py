@@ -10,12 +10,13 @@ import structlog
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from jobs import retention
+from jobs import files, retention
 from resolvers import fulfillment, pricing, topups
 from resolvers.services import Services
 
 log = structlog.get_logger()
 LOCK = 0x5709E7
+HOUR = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,9 @@ def standard(*, orders_every: float, deposits_every: float) -> list[Sweep]:
         Sweep("late_orders", orders_every, fulfillment.sweep),
         Sweep("deposits", deposits_every, topups.scan),
         Sweep("prices", 30, pricing.sweep),
-        Sweep("retention", 3600, retention.sweep),
+        Sweep("retention", HOUR, retention.sweep),
+        Sweep("deleted_files", HOUR, files.sweep_deleted),
+        Sweep("orphaned_files", 24 * HOUR, files.sweep_orphans),
     ]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import aiohttp
 from yarl import URL
 
-from resolvers.webhook_deliveries import Answer, NoAnswer
+from resolvers.services import Answer, NoAnswer
 
 TIMEOUT = 10.0
 READ_AT_MOST = 64 * 1024
@@ -53,7 +53,7 @@ def _public_socket(addr_info: tuple[Any, ...]) -> socket.socket:
 
 
 class OutboundHttp:
-    """Implements ``resolvers.webhook_deliveries.Sender``.
+    """Implements ``resolvers.services.Sender``.
 
     No redirects, cookies, proxies or connections kept for later; any port. Public addresses only,
     unless ``private_addresses`` are allowed. ``timeout``: seconds from the name's look-up to the

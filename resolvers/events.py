@@ -1,6 +1,6 @@
 """What has happened. An event joins the outbox in the transaction that caused it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,6 +17,8 @@ ORDER = "order"
 JOB = "job"
 BALANCE = "balance"
 API_KEY = "api_key"
+INSTALLATION = "app_installation"
+DELIVERY = "delivery"
 
 TOPICS = (
     "order.created",
@@ -30,11 +32,23 @@ TOPICS = (
     "product.deleted",
     "customer.created",
     "customer.updated",
+    "customer.deleted",
     "review.created",
     "review.updated",
+    "landing_page.created",
+    "landing_page.updated",
+    "landing_page.deleted",
     "store.updated",
     "api_key.revoked",
+    "app_installation.updated",
 )
+
+
+def wants(topics: Iterable[str], topic: str) -> bool:
+    """Whether a list of topics (``order.created``, ``order.*``, ``*``) covers a topic."""
+    group = f"{topic.partition('.')[0]}.*"
+    return not {"*", group, topic}.isdisjoint(topics)
+
 
 NUMBERING_LOCK = 0x5709E6
 BATCH = 500

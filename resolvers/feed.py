@@ -25,7 +25,7 @@ from db import models
 from db.engine import Database
 from resolvers.broadcasts import Broadcast, Sharing
 from resolvers.errors import Unavailable
-from resolvers.events import API_KEY, BATCH, EventRecord, number
+from resolvers.events import BATCH, INSTALLATION, EventRecord, number
 from resolvers.followers import Follower
 from resolvers.history import History
 from resolvers.interests import Interest
@@ -33,8 +33,9 @@ from resolvers.viewer import Viewer
 
 log = structlog.get_logger()
 REVOKED = "api_key.revoked"
+ACTIVE = models.InstallationStatus.ACTIVE
 LAST_BREATH = 5.0
-Subject = tuple[int, str, int | None]
+Subject = tuple[int, str | None, int | None]
 
 
 class Bell(Protocol):
@@ -145,13 +146,14 @@ class Feed:
         return self._position
 
     def _hand_out(self, event: EventRecord) -> None:
-        if event.topic == REVOKED and event.subject_type == API_KEY:
+        if (ended := _ended(event)) is not None:
             for follower in self._followers:
-                if follower.viewer.api_key_id == event.subject_id:
+                if follower.viewer.credential == ended:
                     follower.revoked = True
                     follower.wake()
         of = (event.organization_id, event.subject_type)
-        for subject in ((*of, event.subject_id), (*of, None)):
+        anything = (event.organization_id, None, None)
+        for subject in ((*of, event.subject_id), (*of, None), anything):
             for broadcast in self._broadcasts.get(subject, {}).values():
                 if broadcast.interest.matches(event):
                     broadcast.offer(event)
@@ -254,10 +256,27 @@ class Feed:
         task.add_done_callback(self._tasks.discard)
 
     async def _is_revoked(self, viewer: Viewer) -> bool:
-        """Whether the key was revoked before the subscriber could hear of it."""
-        if viewer.api_key_id is None:
+        """Whether the credential was revoked before the subscriber could hear of it."""
+        if viewer.api_key_id is not None:
+            key = models.ApiKey
+            good = select(key.id).where(key.id == viewer.api_key_id, key.revoked_at.is_(None))
+        elif viewer.app_token_id is not None:
+            token, app = models.AppToken, models.AppInstallation
+            good = (
+                select(token.id)
+                .join(app, (app.id == viewer.installation_id) & (app.status == ACTIVE))
+                .where(token.id == viewer.app_token_id, token.revoked_at.is_(None))
+            )
+        else:
             return False
-        found = select(models.ApiKey.revoked_at).where(models.ApiKey.id == viewer.api_key_id)
         async with self._database.read() as connection:
-            row = (await connection.execute(found)).first()
-        return row is None or row.revoked_at is not None
+            return (await connection.execute(good)).first() is None
+
+
+def _ended(event: EventRecord) -> str | None:
+    """The credential, as a viewer names it, that ended with this event."""
+    if event.topic == REVOKED:
+        return f"key:{event.subject_id}"
+    if event.subject_type == INSTALLATION and event.payload["ends_access"]:
+        return f"installation:{event.subject_id}"
+    return None

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db import models
@@ -18,24 +18,15 @@ PAID = (PaymentStatus.PAID, PaymentStatus.PARTIALLY_REFUNDED)
 SWEEP_BATCH = 100
 
 
-async def begin(tx: AsyncSession, order: Order) -> None:
-    """Start the fulfilment of an order that was paid in this transaction.
+async def begin(tx: AsyncSession, order: Order) -> FulfillmentStatus:
+    """Start the fulfilment of an open order that is paid in this transaction.
 
     Digital goods are handed over by a job; others wait in a delivery for people to send them.
+    Answers with the status that the order has from now on.
     """
-    lines = (await tx.scalars(select(OrderLine).where(OrderLine.order_id == order.id))).all()
-    if all(line.is_digital for line in lines):
-        order.fulfillment_status = FulfillmentStatus.PROCESSING
-    else:
-        delivery = models.Delivery(
-            organization_id=order.organization_id, store_id=order.store_id, order_id=order.id
-        )
-        tx.add(delivery)
-        await tx.flush()
-        for line in lines:
-            if not line.is_digital:
-                line.delivery_id = delivery.id
-    if any(line.is_digital for line in lines):
+    await pack(tx, order)
+    digital = (await tx.scalars(_lines(order).with_only_columns(OrderLine.is_digital))).all()
+    if any(digital):
         await jobs.enqueue(
             tx,
             kind=KIND,
@@ -43,6 +34,29 @@ async def begin(tx: AsyncSession, order: Order) -> None:
             store_id=order.store_id,
             order_id=order.id,
         )
+    if digital and all(digital) and order.fulfillment_status is FulfillmentStatus.UNFULFILLED:
+        return FulfillmentStatus.PROCESSING
+    return order.fulfillment_status
+
+
+async def pack(tx: AsyncSession, order: Order) -> None:
+    """Put what is to be sent, and is in no parcel yet, into one that waits for people."""
+    await tx.flush()
+    waiting = _lines(order).where(OrderLine.is_digital.is_(False), OrderLine.delivery_id.is_(None))
+    lines = (await tx.scalars(waiting)).all()
+    if not lines:
+        return
+    delivery = models.Delivery(
+        organization_id=order.organization_id, store_id=order.store_id, order_id=order.id
+    )
+    tx.add(delivery)
+    await tx.flush()
+    for line in lines:
+        line.delivery_id = delivery.id
+
+
+def _lines(order: Order) -> Select[OrderLine]:
+    return select(OrderLine).where(OrderLine.order_id == order.id).order_by(OrderLine.id)
 
 
 async def run(ctx: Context, job_id: int) -> dict[str, Any]:
@@ -58,8 +72,7 @@ async def run(ctx: Context, job_id: int) -> dict[str, Any]:
             return {"status": order.fulfillment_status.value}
         if order.fulfillment_status not in transitions.OPEN or order.payment_status not in PAID:
             raise Conflict(f"the order is {order.fulfillment_status} and {order.payment_status}")
-        found = select(OrderLine).where(OrderLine.order_id == order.id).order_by(OrderLine.id)
-        lines = (await tx.scalars(found)).all()
+        lines = (await tx.scalars(_lines(order))).all()
         for line in lines:
             if line.is_digital and (lacking := await stock.hand_over(tx, line)):
                 raise Conflict(f"{lacking} of {line.quantity} units are not available")

@@ -12,6 +12,8 @@ LARGEST = 2**63 - 1
 _PADDING = ("", "", "==", "=")
 _CERTAIN = 18
 """Digits: any number of fewer is a key."""
+NOBODY = -1
+"""The key of no row, where a caller names one that is not there."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Options: the ways in which the variants of a product differ."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -9,14 +9,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.models import Option, Product, Variant
 from resolvers.context import Context
-from resolvers.errors import Conflict, Invalid
+from resolvers.errors import Conflict, Invalid, NotFound
 from resolvers.events import announce
+from resolvers.inputs import ABSENT
 from resolvers.keys import KeyOf
 from resolvers.reads import many, one
-from resolvers.rules import Count, Each, Text, checked_each
-from resolvers.writes import held, touch
+from resolvers.rules import Between, Count, Each, Path, Text, checked_each
+from resolvers.writes import held, put, touch
 
 MOST_OPTIONS = 10
+POSITION = Between(0, 1_000_000)
+CHOICES = (Count(100, 1), Each(Text(120), distinct=True))
 Choices = Mapping[str, Sequence[str]]
 
 
@@ -25,9 +28,28 @@ class OptionInput:
     """A way in which the variants of a product differ."""
 
     name: Annotated[str, Text(60), 'What differs: "Size".']
+    choices: Annotated[Sequence[str], *CHOICES, "Its values, in order."]
+    position: Annotated[int | None, POSITION, "Its place; that in the list when left out."] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptionEdit:
+    """An option of a product to change, by its id; without one an option to add."""
+
+    id: Annotated[int | None, KeyOf("Option"), "The option; left out for a new one."] = None
+    name: Annotated[str, Text(60), 'What differs: "Size". A new one needs it.'] = ABSENT
     choices: Annotated[
-        Sequence[str], Count(100, 1), Each(Text(120), distinct=True), "Its values, in order."
-    ]
+        Sequence[str], *CHOICES, "All its values, in order. A new one needs them."
+    ] = ABSENT
+    position: Annotated[int, POSITION, "Its place; the last for a new one."] = ABSENT
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChoiceInput:
+    """What a variant is in one way in which the variants of its product differ."""
+
+    position: Annotated[int, POSITION, "The place of the option among the product's options."]
+    value: Annotated[str, Text(120), "One of the option's choices."]
 
 
 @one(Option, by=Option.id, permission="product:view")
@@ -57,14 +79,20 @@ async def replace(
     Raises ``Conflict`` where a variant has an option or a choice that would be gone.
     """
     viewer = ctx.require("product:update")
-    wanted = checked_options(options, "options")
+    wanted = checked_each(options, "options", most=MOST_OPTIONS)
     async with ctx.transaction() as tx:
         product = await held(
             tx, viewer, Product, product_id, field=("product_id",),
             expected_version=expected_version,
         )  # fmt: skip
-        await _expect_unused_elsewhere(tx, product_id, wanted)
-        await write(tx, product, wanted)
+        existing = {option.name: option for option in await held_of(tx, product_id)}
+        kept = {each["name"] for each in wanted}
+        for name in existing.keys() - kept:
+            await tx.delete(existing[name])
+        made = [written(product, each, existing.get(each["name"])) for each in placed(wanted)]
+        expect_distinct(made, ("options",))
+        await _expect_unused_elsewhere(tx, product_id, choices_in(made))
+        tx.add_all(made)
         touch(product, ctx.services.clock())
         announce(
             tx,
@@ -78,35 +106,106 @@ async def replace(
     return product_id
 
 
-def checked_options(options: Sequence[OptionInput], *path: str | int) -> Choices:
-    values = checked_each(options, *path, most=MOST_OPTIONS)
-    wanted = {option["name"]: option["choices"] for option in values}
-    if len(wanted) < len(values):
-        raise Invalid("options must have different names", field=path)
-    return wanted
+def placed(wanted: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Checked inputs; one that says no position has that in the list."""
+    return [
+        {**each, "position": at if each["position"] is None else each["position"]}
+        for at, each in enumerate(wanted)
+    ]
 
 
-async def write(tx: AsyncSession, product: Product, wanted: Choices) -> None:
-    existing = await tx.scalars(select(Option).where(Option.product_id == product.id))
-    by_name = {option.name: option for option in existing}
-    for name in by_name.keys() - wanted.keys():
-        await tx.delete(by_name[name])
-    for position, (name, choices) in enumerate(wanted.items()):
-        option = by_name.get(name)
+def written(product: Product, values: Mapping[str, Any], option: Option | None = None) -> Option:
+    """The option with given values, a new one unless there is one. Says nothing to the session."""
+    if option is None:
+        return Option(
+            organization_id=product.organization_id,
+            store_id=product.store_id,
+            product_id=product.id,
+            **values,
+        )
+    put(option, values)
+    return option
+
+
+def added(
+    tx: AsyncSession, product: Product, wanted: Sequence[Mapping[str, Any]], path: Path
+) -> list[Option]:
+    """The first options of a product, in order."""
+    made = [written(product, each) for each in placed(wanted)]
+    expect_distinct(made, path)
+    tx.add_all(made)
+    return sorted(made, key=lambda option: option.position)
+
+
+def merged(
+    product: Product, existing: Sequence[Option], edits: Sequence[Mapping[str, Any]], path: Path
+) -> list[Option]:
+    """All options of a product, in order, after checked edits; those without an edit stay."""
+    by_id = {option.id: option for option in existing}
+    made = list(existing)
+    for at, edit in enumerate(edits):
+        values = {name: value for name, value in edit.items() if name != "id"}
+        if edit["id"] is not None:
+            if edit["id"] not in by_id:
+                raise NotFound("option", field=(*path, at, "id"))
+            written(product, values, by_id[edit["id"]])
+            continue
+        for name in ("name", "choices"):
+            if name not in values:
+                raise Invalid(f"a new option needs {name}", field=(*path, at, name))
+        last = max((option.position for option in made), default=-1)
+        made.append(written(product, {"position": last + 1, **values}))
+    expect_distinct(made, path)
+    return sorted(made, key=lambda option: option.position)
+
+
+def expect_distinct(options: Sequence[Option], path: Path) -> None:
+    if len(options) > MOST_OPTIONS:
+        raise Invalid(f"a product has at most {MOST_OPTIONS} options", field=path)
+    for what in ("name", "position"):
+        if len({getattr(option, what) for option in options}) < len(options):
+            raise Invalid(f"options must have different {what}s", field=path)
+
+
+async def held_of(tx: AsyncSession, product_id: int) -> list[Option]:
+    """The options of a product, in order. They are held as long as their product is."""
+    found = select(Option).where(Option.product_id == product_id)
+    ordered = found.order_by(Option.position, Option.id)
+    return list(await tx.scalars(ordered.execution_options(populate_existing=True)))
+
+
+def choices_in(options: Iterable[Option]) -> Choices:
+    return {option.name: option.choices for option in options}
+
+
+def chosen(
+    values: dict[str, Any], offered: Sequence[Option], *path: str | int
+) -> dict[str, Any] | None:
+    """Take what a variant chooses out of its checked input: by option name, None if not given.
+
+    Raises ``Invalid`` where that is not what the product offers.
+    """
+    listed, named = values.pop("choices", None), values.pop("options", None)
+    if listed is None:
+        if named is not None:
+            expect_chosen(named, choices_in(offered), *path, "options")
+        return named
+    if named is not None:
+        raise Invalid("give options or choices, one of the two", field=(*path, "choices"))
+    by_position, found = {option.position: option for option in offered}, dict[str, Any]()
+    for at, each in enumerate(listed):
+        option = by_position.get(each["position"])
         if option is None:
-            option = Option(
-                organization_id=product.organization_id,
-                store_id=product.store_id,
-                product_id=product.id,
-                name=name,
-            )
-            tx.add(option)
-        option.choices, option.position = list(choices), position
-
-
-async def choices_of(tx: AsyncSession, product_id: int) -> Choices:
-    found = select(Option.name, Option.choices).where(Option.product_id == product_id)
-    return {row.name: row.choices for row in await tx.execute(found)}
+            message = f"the product has no option at position {each['position']}"
+            raise Invalid(message, field=(*path, "choices", at, "position"))
+        if option.name in found:
+            message = f"{option.name} is chosen twice"
+            raise Invalid(message, field=(*path, "choices", at, "position"))
+        if each["value"] not in option.choices:
+            message = f"{option.name} is none of its choices"
+            raise Invalid(message, field=(*path, "choices", at, "value"))
+        found[option.name] = each["value"]
+    return {option.name: found[option.name] for option in offered if option.name in found}
 
 
 def expect_chosen(chosen: Mapping[str, Any], options: Choices, *path: str | int) -> None:
@@ -122,8 +221,8 @@ async def _expect_unused_elsewhere(tx: AsyncSession, product_id: int, wanted: Ch
     live = select(Variant.title, Variant.options).where(
         Variant.product_id == product_id, Variant.deleted_at.is_(None)
     )
-    for title, chosen in await tx.execute(live):
+    for title, choice in await tx.execute(live):
         try:
-            expect_chosen(chosen, wanted)
+            expect_chosen(choice, wanted)
         except Invalid as error:
             raise Conflict(f"the variant {title} needs it: {error}", field=("options",)) from error

@@ -1,95 +1,25 @@
 """Orders: what somebody bought, from the order's placing to its end."""
 
 import secrets
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Annotated, Any
 
-from sqlalchemy import exists, or_, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db import models
-from db.models import FulfillmentStatus, Order, OrderLine, PaymentStatus
-from resolvers import contacts, idempotency, jobs, refunds, stock, transitions
+from db.models import FulfillmentStatus, Order, PaymentStatus
+from resolvers import contacts, customer_figures, idempotency, jobs, refunds, stock, transitions
 from resolvers.contacts import ContactInput
 from resolvers.context import Context
 from resolvers.errors import Conflict, NotFound
-from resolvers.inputs import ABSENT, MicroUnits, clean
+from resolvers.inputs import ABSENT, clean
 from resolvers.keys import KeyOf
-from resolvers.reads import Conditions, contains, narrowed, one, page, sorts
+from resolvers.order_filters import CONDITIONS, SORTS, OrderFilter
+from resolvers.reads import narrowed, one, page
 from resolvers.rules import Text, checked
-from resolvers.viewer import visible
-from resolvers.writes import put
-
-SORTS = sorts(
-    "OrderSort",
-    default="created_at_desc",
-    id=Order.id,
-    created_at=Order.created_at,
-    updated_at=Order.updated_at,
-    total=Order.total,
-    quantity=Order.quantity,
-)
-
-
-@dataclass(frozen=True, kw_only=True)
-class OrderFilter:
-    """Which orders; all given conditions must hold."""
-
-    search: Annotated[str | None, "Text in the reference, e-mail, or the customer's name."] = None
-    store_id: Annotated[int | None, KeyOf("Store"), "Only of this store."] = None
-    customer_id: Annotated[int | None, KeyOf("Customer"), "Only of this customer."] = None
-    product_id: Annotated[
-        Sequence[int] | None, KeyOf("Product"), "With a line of any of these products."
-    ] = None
-    api_key_id: Annotated[int | None, KeyOf("ApiKey"), "Placed with this API key."] = None
-    ref: Annotated[str | None, "Exactly this reference."] = None
-    payment_status: Annotated[Sequence[PaymentStatus] | None, "Any of these."] = None
-    fulfillment_status: Annotated[Sequence[FulfillmentStatus] | None, "Any of these."] = None
-    min_total: Annotated[int | None, MicroUnits, "Total of at least this."] = None
-    max_total: Annotated[int | None, MicroUnits, "Total of at most this."] = None
-    archived: Annotated[bool | None, "Archived ones only, or others only."] = None
-    created_after: Annotated[datetime | None, "Placed at or after."] = None
-    created_before: Annotated[datetime | None, "Placed before."] = None
-    updated_after: Annotated[datetime | None, "Changed at or after."] = None
-    updated_before: Annotated[datetime | None, "Changed before."] = None
-
-
-def _searched(text: str) -> Any:
-    customer = models.Customer
-    name = exists().where(
-        customer.id == Order.customer_id,
-        or_(
-            contains(customer.first_name, text),
-            contains(customer.last_name, text),
-            contains(customer.email, text),
-        ),
-    )
-    return or_(contains(Order.ref, text), contains(Order.email, text), name)
-
-
-CONDITIONS: Conditions = {
-    "search": _searched,
-    "store_id": lambda key: Order.store_id == key,
-    "customer_id": lambda key: Order.customer_id == key,
-    "product_id": lambda keys: exists().where(
-        OrderLine.order_id == Order.id, OrderLine.product_id.in_(keys)
-    ),
-    "api_key_id": lambda key: Order.api_key_id == key,
-    "ref": lambda ref: Order.ref == ref,
-    "payment_status": Order.payment_status.in_,
-    "fulfillment_status": Order.fulfillment_status.in_,
-    "min_total": lambda least: Order.total >= least,
-    "max_total": lambda most: Order.total <= most,
-    "archived": lambda wanted: (
-        Order.archived_at.is_not(None) if wanted else Order.archived_at.is_(None)
-    ),
-    "created_after": lambda at: Order.created_at >= at,
-    "created_before": lambda at: Order.created_at < at,
-    "updated_after": lambda at: Order.updated_at >= at,
-    "updated_before": lambda at: Order.updated_at < at,
-}
+from resolvers.viewer import Viewer, visible
+from resolvers.writes import put, seen
 
 
 @one(Order, by=Order.id, permission="order:view")
@@ -104,6 +34,7 @@ def listing(orders: Any, *, filter: OrderFilter | None = None) -> Any:
 
 of_stores = listing.by_column(Order.store_id)
 of_customers = listing.by_column(Order.customer_id)
+of_landing_pages = listing.by_column(Order.landing_page_id)
 of_api_keys = listing.by_column(Order.api_key_id)
 
 
@@ -128,6 +59,7 @@ class OrderChanges:
     note: Annotated[str | None, Text(2000, 0), "A remark for the store's people."] = ABSENT
     contact: Annotated[ContactInput, "Who buys, and where the goods go."] = ABSENT
     billing: Annotated[ContactInput, "Where the bill goes."] = ABSENT
+    customer_id: Annotated[int | None, KeyOf("Customer"), "Whose order it is."] = ABSENT
     archived: Annotated[bool, "Whether lists of open work leave it out."] = ABSENT
 
 
@@ -146,9 +78,27 @@ async def update(
             order.archived_at = ctx.services.clock() if archived else None
         put(order, contacts.columns(values.pop("contact", None)))
         put(order, contacts.columns(values.pop("billing", None), contacts.BILLING))
+        before = order.customer_id
+        if values.get("customer_id") is not None:
+            await expect_customer(tx, ctx.require(), order.store_id, values["customer_id"])
         put(order, values)
         transitions.tell(tx, order, "order.status_changed")
+        if order.customer_id != before:
+            await customer_figures.refresh(tx, [before, order.customer_id])
     return id
+
+
+async def expect_customer(
+    tx: AsyncSession, viewer: Viewer, store_id: int, key: int, *, within: str = "changes"
+) -> None:
+    """Raise ``NotFound`` for somebody who is no customer of the store.
+
+    They are not locked: customers are locked last, by their figures.
+    """
+    field = (within, "customer_id")
+    customer = await seen(tx, viewer, models.Customer, key, field=field)
+    if customer.store_id != store_id:
+        raise NotFound("customer", field=field)
 
 
 def check_version(order: Order, expected: int | None) -> None:
@@ -188,10 +138,14 @@ async def end(
     *,
     reason: str | None,
 ) -> None:
-    """Fail, expire or cancel a locked, open order, and give back its goods and its money."""
+    """Fail, expire or cancel a locked, open order, and give back its goods and its money.
+
+    An abandoned order holds no goods (``recording`` takes none for it), so it gives none back.
+    """
     if order.fulfillment_status not in transitions.OPEN:
         raise Conflict(f"an order that is {order.fulfillment_status} cannot become {ending}")
-    await stock.put_back(tx, order)
+    if order.payment_status is not PaymentStatus.ABANDONED:
+        await stock.put_back(tx, order)
     refunded = await refunds.give_back(tx, order, refunds.left(order), reason=reason)
     paid = PaymentStatus.REFUNDED if refunded else None
     if order.payment_status is PaymentStatus.PENDING:
@@ -208,3 +162,4 @@ async def end(
             ctx, tx, job, models.JobStatus.CANCELLED, code="ORDER_ENDED",
             message=f"the order has become {ending}",
         )  # fmt: skip
+    await customer_figures.refresh(tx, [order.customer_id])

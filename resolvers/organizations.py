@@ -4,9 +4,12 @@ from typing import Any
 
 from sqlalchemy import select
 
+from db.base import Base
 from db.engine import Database
 from db.models import Organization
+from resolvers.errors import NotFound
 from resolvers.reads import one
+from resolvers.writes import word
 
 
 @one(Organization, by=Organization.id, permission="organization:view")
@@ -26,3 +29,14 @@ async def slugs(database: Database) -> dict[str, int]:
     async with database.read() as connection:
         rows = (await connection.execute(found.order_by(Organization.slug))).all()
     return {row.slug: row.id for row in rows}
+
+
+async def owner_of(database: Database, row: type[Base], key: int) -> int:
+    """The organization that a row belongs to, for operators. Raises ``NotFound``."""
+    columns = row.__mapper__.columns
+    found = select(columns["organization_id"]).where(columns["id"] == key)
+    async with database.read() as connection:
+        owner: int | None = (await connection.execute(found)).scalar()
+    if owner is None:
+        raise NotFound(word(row))
+    return owner

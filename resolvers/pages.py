@@ -165,8 +165,10 @@ def _sorts(read: Read) -> Sorts:
 def _beyond(by: Any, key: Any, value: Any, last: Any, *, upward: bool) -> ColumnElement[bool]:
     if by.key == key.key:
         return key > last if upward else key < last
-    strict, same = (by > value, key > last) if upward else (by < value, key < last)
-    return or_(strict, and_(by == value, same))
+    # Not "beyond, or equal and": the first part alone says where in an index to begin.
+    if upward:
+        return and_(by >= value, or_(by > value, key > last))
+    return and_(by <= value, or_(by < value, key < last))
 
 
 def cut(rows: Sequence[Row[Any]], wanted: Window, sort: str) -> PageOfRows:

@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
-from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db import models
 from db.models import Order, OrderLine, PaymentStatus, Product, Variant
 from resolvers import (
     contacts,
+    customer_figures,
     fulfillment,
     idempotency,
     ledger,
@@ -77,11 +77,14 @@ async def place(
         store = await _store(tx, viewer, input.store_id)
         bought = await _variants(tx, viewer, store, list(wanted))
         await _check_batches(tx, store, bought, wanted)
-        await stock.take(tx, wanted, [variant for variant, _ in bought])
-        order = await _add(tx, viewer, store, given=input, bought=bought, wanted=wanted)
+        taken = await stock.take(tx, wanted, [variant for variant, _ in bought])
+        order = await _add(
+            tx, viewer, store, given=input, bought=bought, wanted=wanted, taken=taken
+        )
         await _pay(ctx, tx, viewer, order, input)
-        await fulfillment.begin(tx, order)
+        order.fulfillment_status = await fulfillment.begin(tx, order)
         transitions.tell(tx, order, "order.created")
+        await customer_figures.refresh(tx, [order.customer_id])
         await idempotency.keep(ctx, tx, "placeOrder", idempotency_key, {"order": order.id})
         return order.id
 
@@ -157,8 +160,10 @@ async def _add(
     given: PlaceOrder,
     bought: Sequence[tuple[Variant, Product]],
     wanted: Mapping[int, int],
+    taken: Mapping[int, int],
 ) -> Order:
-    await _check_customer(tx, viewer, store, given.customer_id)
+    if given.customer_id is not None:
+        await orders.expect_customer(tx, viewer, store.id, given.customer_id, within="input")
     total = sum(variant.price * wanted[variant.id] for variant, _ in bought)
     order = Order(
         organization_id=store.organization_id,
@@ -187,19 +192,12 @@ async def _add(
                 title=product.title,
                 sku=variant.sku,
                 quantity=wanted[variant.id],
+                taken=taken[variant.id],
                 unit_price=variant.price,
                 total=variant.price * wanted[variant.id],
                 currency=variant.currency,
                 is_digital=product.is_digital,
-            )
-        )
-    if order.customer_id is not None:
-        await tx.execute(
-            update(models.Customer)
-            .where(models.Customer.id == order.customer_id)
-            .values(
-                order_count=models.Customer.order_count + 1,
-                amount_spent=models.Customer.amount_spent + total,
+                options=dict(variant.options),
             )
         )
     await tx.flush()
@@ -212,18 +210,6 @@ def _contacts(given: PlaceOrder) -> dict[str, Any]:
         if (wanted := getattr(given, name)) is not None:
             found |= contacts.columns(checked(wanted, "input", name), prefix)
     return found
-
-
-async def _check_customer(
-    tx: AsyncSession, viewer: Viewer, store: models.Store, customer_id: int | None
-) -> None:
-    if customer_id is None:
-        return
-    found = visible(viewer, models.Customer).where(
-        models.Customer.id == customer_id, models.Customer.store_id == store.id
-    )
-    if (await tx.scalars(found)).one_or_none() is None:
-        raise NotFound("customer", field=("input", "customerId"))
 
 
 async def _pay(

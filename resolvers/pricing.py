@@ -10,7 +10,7 @@ from sqlalchemy import or_, select, update
 
 from db.models import Variant
 from resolvers.context import Context
-from resolvers.products import refresh_stock
+from resolvers.figures import refresh_stock
 from resolvers.services import Services
 
 INTERVAL = timedelta(minutes=15)

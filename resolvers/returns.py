@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from sqlalchemy import func, select
 
 from db.models import Delivery, OrderLine, Return, ReturnLine
-from resolvers import idempotency, orders
+from resolvers import deliveries, idempotency, orders
 from resolvers.context import Context
 from resolvers.errors import Invalid, NotFound
 from resolvers.inputs import clean
@@ -33,6 +33,12 @@ def line_by_id(lines: Any) -> Any:
 @many(ReturnLine, by=ReturnLine.return_id, order=(ReturnLine.id,), permission="order:view")
 def lines_of_returns(lines: Any) -> Any:
     return lines
+
+
+@many(ReturnLine, by=Return.delivery_id, order=(ReturnLine.id,), permission="order:view")
+def lines_of_deliveries(lines: Any) -> Any:
+    """What is in the parcels of returns."""
+    return lines.join(Return, Return.id == ReturnLine.return_id)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,5 +104,6 @@ async def create(
                     **owner, return_id=opened.id, order_line_id=line.id, quantity=given.quantity
                 )
             )
+        deliveries.tell(tx, parcel, order)
         await idempotency.keep(ctx, tx, "createReturn", idempotency_key, {"return": opened.id})
         return opened.id

@@ -1,6 +1,6 @@
 """What a process offers to every request. Outside services are protocols that resolvers own."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
@@ -44,6 +44,30 @@ class Chain(Protocol):
     async def deposits(self, since: datetime) -> Sequence[ChainDeposit]:
         """Confirmed transfers to our wallets since an instant, in any order; repeats are fine."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a receiver answered. Its ``body`` is cut short; of redirects it is what they say."""
+
+    status: int
+    body: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NoAnswer:
+    """Why there was none. ``final``: another attempt would end the same way."""
+
+    reason: str
+    final: bool = False
+
+
+class Sender(Protocol):
+    """Makes a POST of JSON; follows no redirect, waits ten seconds at most, raises nothing."""
+
+    async def post(
+        self, url: str, *, body: str, headers: Mapping[str, str]
+    ) -> Answer | NoAnswer: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +141,49 @@ class DocumentStore(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """What a storage tells of something in it."""
+
+    key: str
+    stored_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedObject:
+    """``size`` is that of all of it, ``pieces`` are the bytes that were asked for."""
+
+    size: int
+    pieces: AsyncGenerator[bytes]
+
+
+class Storage(Protocol):
+    """Keeps bytes under keys. Each method raises ``Unavailable`` where it cannot be reached.
+
+    It gives out no addresses of its own: bytes are served by the gateway, which alone knows which
+    files are deleted and which headers are safe.
+    """
+
+    async def put(self, key: str, content: bytes | AsyncIterator[bytes]) -> None:
+        """Store all of it, or nothing: what the iterator raises comes out of here."""
+        ...
+
+    async def open(self, key: str, *, start: int = 0, end: int | None = None) -> OpenedObject:
+        """The bytes from ``start`` up to, not including, ``end``, of which there must be some.
+
+        Raises ``NotFound``: nothing is stored under this key.
+        """
+        ...
+
+    async def delete(self, keys: Sequence[str]) -> None:
+        """Keys under which nothing is stored are fine."""
+        ...
+
+    def objects(self) -> AsyncIterator[StoredObject]:
+        """All that is stored, in any order."""
+        ...
+
+
 class Jobs(Protocol):
     """Starts what the job rows say, as soon as they are committed."""
 
@@ -142,9 +209,20 @@ class Services:
     limiter: RateLimiter
     chain: Chain
     jobs: Jobs
+    storage: Storage
     clock: Clock = now
     wholesale: Wholesale = field(default_factory=Wholesale)
     documents: DocumentStore | None = None
+    sender: Sender | None = None
+    """Reaches addresses that callers gave us; only processes that run jobs have it."""
+    public_url: str = "http://127.0.0.1:8000"
+    """Where clients find the gateway, without a slash at the end."""
+    largest_file: int = 100 << 20
+    """Bytes of a file that is no picture."""
+    link_lifetime: int = 3600
+    """Seconds for which an address of a file is good that is not a permanent one."""
+    store_domain: str = "localhost"
+    """The domain below which stores without one of their own are found."""
     usage: UsageMeter = field(init=False)
     lookups: Lookups = field(init=False)
 

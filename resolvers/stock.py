@@ -22,13 +22,19 @@ async def lock(tx: AsyncSession, variants: Select[Any]) -> None:
     await tx.execute(ids.with_for_update(key_share=True))
 
 
-async def take(tx: AsyncSession, wanted: Mapping[int, int], variants: Sequence[Variant]) -> None:
-    """Take ``wanted`` units of each locked variant (by id).
+async def take(
+    tx: AsyncSession, wanted: Mapping[int, int], variants: Sequence[Variant]
+) -> dict[int, int]:
+    """Take ``wanted`` units of each locked variant (by id). Answers how many came out of stock.
 
-    Raises ``InsufficientStock`` for the first one that has fewer and is not sold beyond its stock.
+    Those are fewer where a variant is sold beyond its stock, and none where nobody counts it; an
+    order line keeps the number (``taken``), so that no more is put back. Raises
+    ``InsufficientStock`` for the first variant that has too few and is not sold beyond them.
     """
+    taken: dict[int, int] = {}
     for variant in variants:
         quantity = wanted[variant.id]
+        taken[variant.id] = 0
         if not variant.stock_tracked:
             continue
         if variant.stock < quantity and not variant.sell_when_out_of_stock:
@@ -36,12 +42,14 @@ async def take(tx: AsyncSession, wanted: Mapping[int, int], variants: Sequence[V
                 f"{variant.stock} available, {quantity} requested",
                 details={"available": variant.stock, "requested": quantity},
             )
+        taken[variant.id] = min(quantity, variant.stock)
         await tx.execute(
             update(Variant)
             .where(Variant.id == variant.id)
-            .values(stock=Variant.stock - min(quantity, variant.stock))
+            .values(stock=Variant.stock - taken[variant.id])
         )
     await figures.refresh_stock(tx, sorted({variant.product_id for variant in variants}))
+    return taken
 
 
 async def put_back(tx: AsyncSession, order: Order) -> None:
@@ -65,10 +73,11 @@ async def put_back(tx: AsyncSession, order: Order) -> None:
     )
     for line in lines:
         kept = await tx.scalar(select(handed_over).where(OrderLine.id == line.id)) or 0
+        taken = line.quantity if line.taken is None else line.taken
         await tx.execute(
             update(Variant)
             .where(Variant.id == line.variant_id, Variant.stock_tracked.is_(True))
-            .values(stock=Variant.stock + line.quantity - kept)
+            .values(stock=Variant.stock + max(0, taken - kept))
         )
     await figures.refresh_stock(tx, product_ids)
 

@@ -11,7 +11,7 @@ from resolvers import audit, idempotency
 from resolvers.context import Context
 from resolvers.keys import KeyOf
 from resolvers.rules import Count, Each, JsonObject, checked
-from resolvers.variants import set_stock
+from resolvers.stock_adjustments import set_stock
 from resolvers.writes import held
 
 MOST = 1000

@@ -1,29 +1,31 @@
 """Variants: what is actually bought, with a price and a stock."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import case, func, or_, select
 from sqlalchemy import update as sql_update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from db.models import Offer, Product, Variant
-from resolvers import idempotency, options
+from db.models import Offer, Option, Product, Variant
+from resolvers import idempotency, options, product_files, search
 from resolvers.context import Context
-from resolvers.errors import Conflict, InsufficientStock, Invalid
+from resolvers.errors import Conflict
 from resolvers.events import announce
 from resolvers.figures import refresh_stock
 from resolvers.inputs import ABSENT, MicroUnits
 from resolvers.keys import KeyOf
-from resolvers.reads import Conditions, contains, many, narrowed, one, page, sorts
-from resolvers.rules import MOST_UNITS, Between, JsonObject, Price, Text, checked
+from resolvers.options import POSITION, ChoiceInput
+from resolvers.reads import Conditions, contains, many, narrowed, one, page, sorts, value
+from resolvers.rules import MOST_UNITS, Between, JsonObject, Path, Price, Text, checked
+from resolvers.viewer import Viewer
 from resolvers.writes import held, put, seen
 
 MOST_VARIANTS = 200
 UNITS = Between(0, MOST_UNITS)
-POSITION = Between(0, 1_000_000)
+_WITH_PRODUCT = frozenset({"options", "choices", *product_files.OF_VARIANTS})
 SORTS = sorts(
     "VariantSort",
     default="id_asc",
@@ -81,6 +83,20 @@ def of_products(variants: Any) -> Any:
     return variants
 
 
+@value(Variant, by=Variant.product_id, default=1, permission="product:view")
+def stock_tracked(variants: Any) -> Any:
+    """1 where sales of any variant take from its stock, otherwise 0."""
+    tracked = func.max(case((Variant.stock_tracked, 1), else_=0))
+    return variants.with_only_columns(Variant.product_id, tracked).group_by(Variant.product_id)
+
+
+@value(Variant, by=Variant.product_id, default=0, permission="product:view")
+def sells_when_out_of_stock(variants: Any) -> Any:
+    """1 where all variants sell beyond their stock, otherwise 0."""
+    beyond = func.min(case((Variant.sell_when_out_of_stock, 1), else_=0))
+    return variants.with_only_columns(Variant.product_id, beyond).group_by(Variant.product_id)
+
+
 @dataclass(frozen=True, kw_only=True)
 class VariantInput:
     """A variant of the product that is being created."""
@@ -96,7 +112,12 @@ class VariantInput:
     options: Annotated[
         dict[str, Any] | None, JsonObject(), 'The chosen value of each option: {"Size": "L"}.'
     ] = None
+    choices: Annotated[
+        Sequence[ChoiceInput] | None, "The same as a list, by the options' positions."
+    ] = None
     position: Annotated[int | None, POSITION, "Its place; the last when left out."] = None
+    image_id: Annotated[int | None, KeyOf("File"), "Its picture, a stored file."] = None
+    file_id: Annotated[int | None, KeyOf("File"), "What its buyers download."] = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +129,7 @@ class NewVariant(VariantInput):
 
 @dataclass(frozen=True, kw_only=True)
 class VariantChanges:
-    """What to change about a variant. Its stock has ``adjustStock``."""
+    """What to change about a variant."""
 
     title: Annotated[str, Text(), "Its name."] = ABSENT
     sku: Annotated[str | None, Text(120), "The seller's own number of it."] = ABSENT
@@ -121,18 +142,22 @@ class VariantChanges:
     stock_tracked: Annotated[bool, "Whether sales take from the stock."] = ABSENT
     sell_when_out_of_stock: Annotated[bool, "Whether it sells beyond its stock."] = ABSENT
     options: Annotated[dict[str, Any], JsonObject(), "The chosen value of each option."] = ABSENT
+    choices: Annotated[Sequence[ChoiceInput], "The same as a list, by the options' positions."] = (
+        ABSENT
+    )
     position: Annotated[int, POSITION, "Its place."] = ABSENT
+    image_id: Annotated[int | None, KeyOf("File"), "Its picture, a stored file."] = ABSENT
+    file_id: Annotated[int | None, KeyOf("File"), "What its buyers download."] = ABSENT
+    stock: Annotated[int, UNITS, "Units that were counted; `adjustStock` adds and takes away."] = (
+        ABSENT
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
-class StockAdjustment:
-    """A change of a variant's stock: by some units, or to a count. Give one of the two."""
+class VariantEdit(VariantChanges):
+    """A variant of a product to change, by its id; without one a variant to add."""
 
-    variant_id: Annotated[int, KeyOf("Variant"), "The variant."]
-    by: Annotated[
-        int | None, Between(-MOST_UNITS, MOST_UNITS), "Units that came in; negative: went out."
-    ] = None
-    to: Annotated[int | None, UNITS, "Units that were counted."] = None
+    id: Annotated[int | None, KeyOf("Variant"), "The variant; left out for a new one."] = None
 
 
 async def create(ctx: Context, *, input: NewVariant, idempotency_key: str | None = None) -> int:
@@ -148,36 +173,90 @@ async def create(ctx: Context, *, input: NewVariant, idempotency_key: str | None
         count, last = (await tx.execute(live)).one()
         if count >= MOST_VARIANTS:
             raise Conflict(f"a product has at most {MOST_VARIANTS} variants")
-        choices = await options.choices_of(tx, product_id)
-        options.expect_chosen(values["options"] or {}, choices, "input", "options")
-        variant = made(product, values, position=last + 1, at=ctx.services.clock())
-        tx.add(variant)
+        offered = await options.held_of(tx, product_id)
+        variant = await add(
+            tx, viewer, product, values,
+            offered=offered, position=last + 1, at=ctx.services.clock(), path=("input",),
+        )  # fmt: skip
         await refresh_stock(tx, [product_id])
-        _tell(tx, variant)
+        await search.refresh(tx, product_id)
+        tell(tx, variant)
         return variant.id
 
     return await idempotency.once(ctx, "createVariant", idempotency_key, input, work)
 
 
-def made(product: Product, values: Mapping[str, Any], *, position: int, at: datetime) -> Variant:
-    """The row of a checked ``VariantInput``, priced in its product's currency."""
-    columns = dict(values)
-    dynamic = columns.pop("dynamic_pricing")
-    chosen: dict[str, Any] = columns.pop("options") or {}
-    title = columns.pop("title") or " / ".join(str(choice) for choice in chosen.values())
-    place = columns.pop("position")
-    return Variant(
+async def add(
+    tx: AsyncSession,
+    viewer: Viewer,
+    product: Product,
+    values: Mapping[str, Any],
+    *,
+    offered: Sequence[Option],
+    position: int,
+    at: datetime,
+    path: Path,
+) -> Variant:
+    """Add the variant of a checked ``VariantInput`` or of what a ``VariantEdit`` says of one.
+
+    It is priced in its product's currency. ``position`` is its place where it names none itself,
+    ``path`` leads to the input.
+    """
+    columns = {**checked(VariantInput(price=0)), **values}
+    chosen = options.chosen(columns, offered, *path) or {}
+    files = product_files.taken(columns, product_files.OF_VARIANTS)
+    dynamic, place = columns.pop("dynamic_pricing"), columns.pop("position")
+    title = columns.pop("title") or titled(chosen)
+    variant = Variant(
         organization_id=product.organization_id,
         store_id=product.store_id,
         product_id=product.id,
         currency=product.currency,
-        title=title[:255] or "Default",
+        title=title,
         options=chosen,
         position=position if place is None else place,
         base_price=columns["price"] if dynamic else None,
         repriced_at=at if dynamic else None,
         **columns,
     )
+    tx.add(variant)
+    if any(files.values()):
+        await tx.flush()
+        await product_files.write(tx, viewer, variant, files, path)
+    return variant
+
+
+def titled(chosen: Mapping[str, Any]) -> str:
+    """What a variant is called that nobody has given a name."""
+    return " / ".join(str(choice) for choice in chosen.values())[:255] or "Default"
+
+
+async def change(
+    tx: AsyncSession,
+    viewer: Viewer,
+    variant: Variant,
+    values: dict[str, Any],
+    *,
+    offered: Sequence[Option],
+    at: datetime,
+    path: Path,
+) -> None:
+    """Write checked changes of a variant that is held, as its product is where these need it."""
+    chosen = options.chosen(values, offered, *path)
+    if chosen is not None:
+        values["options"] = chosen
+        if variant.title == titled(variant.options):
+            values.setdefault("title", titled(chosen))
+    await product_files.write(
+        tx, viewer, variant, product_files.taken(values, product_files.OF_VARIANTS), path
+    )
+    dynamic = values.pop("dynamic_pricing", variant.base_price is not None)
+    starts = "price" in values or variant.base_price is None
+    put(variant, values)
+    if not dynamic:
+        variant.base_price = variant.repriced_at = None
+    elif starts:
+        variant.base_price, variant.repriced_at = variant.price, at
 
 
 async def update(
@@ -191,19 +270,18 @@ async def update(
     values = checked(changes, "changes")
     async with ctx.transaction() as tx:
         variant = await held(tx, viewer, Variant, id, expected_version=expected_version)
-        if "options" in values:
-            await held(tx, viewer, Product, variant.product_id)  # its options stay what they are
-            choices = await options.choices_of(tx, variant.product_id)
-            options.expect_chosen(values["options"], choices, "changes", "options")
-        dynamic = values.pop("dynamic_pricing", variant.base_price is not None)
-        starts = "price" in values or variant.base_price is None
-        put(variant, values)
-        if not dynamic:
-            variant.base_price = variant.repriced_at = None
-        elif starts:
-            variant.base_price, variant.repriced_at = variant.price, ctx.services.clock()
+        offered: list[Option] = []
+        if not values.keys().isdisjoint(_WITH_PRODUCT):
+            # Its options stay what they are, and locks are taken in one order.
+            await held(tx, viewer, Product, variant.product_id)
+            offered = await options.held_of(tx, variant.product_id)
+        await change(
+            tx, viewer, variant, values,
+            offered=offered, at=ctx.services.clock(), path=("changes",),
+        )  # fmt: skip
         await refresh_stock(tx, [variant.product_id])
-        _tell(tx, variant)
+        await search.refresh(tx, variant.product_id)
+        tell(tx, variant)
     return id
 
 
@@ -221,52 +299,28 @@ async def delete(
         variant = await held(tx, viewer, Variant, id, expected_version=expected_version)
         if left == 1:
             raise Conflict("a product keeps at least one variant")
-        at = variant.deleted_at = ctx.services.clock()
-        offers = sql_update(Offer).where(Offer.variant_id == id, Offer.deleted_at.is_(None))
-        await tx.execute(offers.values(deleted_at=at, version=Offer.version + 1))
+        await discard(tx, [variant], ctx.services.clock())
         await refresh_stock(tx, [product_id])
-        _tell(tx, variant)
+        await search.refresh(tx, product_id)
+        tell(tx, variant)
     return id
 
 
-async def adjust_stock(
-    ctx: Context,
-    *,
-    input: Annotated[StockAdjustment, "How the stock changes."],
-    expected_version: int | None = None,
-    idempotency_key: str | None = None,
-) -> int:
-    """Raises ``InsufficientStock`` where less than nothing would be left."""
-    viewer = ctx.require("product:update")
-    values = checked(input, "input")
-    by, to = values["by"], values["to"]
-    if (by is None) == (to is None):
-        raise Invalid("give by or to, one of the two", field=("input",))
-
-    async def work(tx: AsyncSession) -> int:
-        variant = await held(
-            tx, viewer, Variant, input.variant_id, field=("input", "variant_id"),
-            expected_version=expected_version,
-        )  # fmt: skip
-        await set_stock(tx, variant, variant.stock + by if to is None else to)
-        return variant.id
-
-    call = {"input": input, "expected_version": expected_version}
-    return await idempotency.once(ctx, "adjustStock", idempotency_key, call, work)
+async def discard(tx: AsyncSession, variants: Sequence[Variant], at: datetime) -> None:
+    """Delete held variants with their offers."""
+    for variant in variants:
+        variant.deleted_at = at
+    offers = sql_update(Offer).where(
+        Offer.variant_id.in_([variant.id for variant in variants]), Offer.deleted_at.is_(None)
+    )
+    await tx.execute(offers.values(deleted_at=at, version=Offer.version + 1))
 
 
-async def set_stock(tx: AsyncSession, variant: Variant, units: int) -> None:
-    """Write the stock of a held variant, and all that follows from it."""
-    if units < 0:
-        raise InsufficientStock(
-            f"{variant.stock} units are left, {variant.stock - units} cannot go out",
-            details={"available": variant.stock, "requested": variant.stock - units},
-        )
-    if units > MOST_UNITS:
-        raise Invalid(f"a stock has at most {MOST_UNITS} units", field=("input",))
-    variant.stock = units
-    await refresh_stock(tx, [variant.product_id])
-    _tell(tx, variant)
+async def live_of(tx: AsyncSession, product_id: int) -> list[Variant]:
+    """The variants of a product, in order, as they are now. They are held already."""
+    found = select(Variant).where(Variant.product_id == product_id, Variant.deleted_at.is_(None))
+    ordered = found.order_by(Variant.position, Variant.id)
+    return list(await tx.scalars(ordered.execution_options(populate_existing=True)))
 
 
 async def hold_all(tx: AsyncSession, product_id: int) -> int:
@@ -280,7 +334,7 @@ async def hold_all(tx: AsyncSession, product_id: int) -> int:
     return len((await tx.scalars(live)).all())
 
 
-def _tell(tx: AsyncSession, variant: Variant) -> None:
+def tell(tx: AsyncSession, variant: Variant) -> None:
     announce(
         tx,
         "product.updated",

@@ -53,7 +53,7 @@ class Viewer:
 
     ``store_ids`` limits the viewer to some stores of the organization (None: all of them).
     ``own_only`` limits orders, balances and top-ups to those of ``api_key_id``.
-    ``credential`` names the credential in the audit log: ``key:7``, ``session:3``, ``system``.
+    ``credential`` names the credential in the audit log: ``key:7``, ``installation:3``, ``system``.
     ``expires_at`` is when the credential ends: what lives longer than a request must mind it.
     """
 
@@ -63,9 +63,12 @@ class Viewer:
     store_ids: frozenset[int] | None = None
     user_id: int | None = None
     api_key_id: int | None = None
+    installation_id: int | None = None
     own_only: bool = False
     plan: str = field(default="free", compare=False)
     expires_at: datetime | None = field(default=None, compare=False)
+    app_token_id: int | None = field(default=None, compare=False)
+    """The token with which an app asks on behalf of ``installation_id``."""
     all_stores_live: bool = field(default=False, compare=False)
     """No store of the organization was deleted when the credential was looked up."""
     hides_stores: bool = field(default=True, compare=False)
@@ -86,7 +89,9 @@ class Viewer:
             credential="shared",
             user_id=None,
             api_key_id=self.api_key_id if self.own_only else None,
+            installation_id=None,
             expires_at=None,
+            app_token_id=None,
             all_stores_live=False,
         )
 

@@ -1,28 +1,35 @@
 """Webhook deliveries: messages on their way to one address, with every attempt to get them there.
 
-A message is sent until somebody accepts it: six attempts in eleven minutes. Messages about one
-object to one address arrive in order, so a later one waits until an earlier one was delivered or
-given up.
+A message is sent until somebody accepts it: six attempts in eleven minutes, unless its format has a
+schedule of its own. Messages about one object to one address (or one installation of an app)
+arrive in order, so a later one waits until an earlier one was delivered or given up.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
-from db.models import Event, WebhookDelivery, WebhookEndpoint, WebhookStatus
+from db.models import (
+    AppInstallation,
+    Event,
+    InstallationStatus,
+    WebhookDelivery,
+    WebhookEndpoint,
+    WebhookStatus,
+)
 from resolvers.context import Context
 from resolvers.errors import Conflict
 from resolvers.keys import KeyOf, global_id
 from resolvers.reads import Conditions, narrowed, one, page, sorts
-from resolvers.webhooks import FORMAT, signed_headers
+from resolvers.services import Answer, NoAnswer
+from resolvers.webhooks import FORMAT, Schedule, schedule_of, signed_headers
 from resolvers.writes import held
 
-BACKOFF = (5, 15, 45, 135, 405)
 PER_ADDRESS = 4
 _KEPT_OF_ANSWER = 1024
 _SERVER_ERROR = 500
@@ -40,6 +47,9 @@ class WebhookDeliveryFilter:
     """Which deliveries; all given conditions must hold."""
 
     endpoint_id: Annotated[int | None, KeyOf("WebhookEndpoint"), "Only to this endpoint."] = None
+    installation_id: Annotated[
+        int | None, KeyOf("AppInstallation"), "Only to this installation of an app."
+    ] = None
     order_id: Annotated[int | None, KeyOf("Order"), "Only about this order."] = None
     store_id: Annotated[int | None, KeyOf("Store"), "Only of this store."] = None
     status: Annotated[Sequence[WebhookStatus] | None, "Any of these statuses."] = None
@@ -50,6 +60,7 @@ class WebhookDeliveryFilter:
 
 CONDITIONS: Conditions = {
     "endpoint_id": lambda key: WebhookDelivery.endpoint_id == key,
+    "installation_id": lambda key: WebhookDelivery.installation_id == key,
     "order_id": lambda key: WebhookDelivery.order_id == key,
     "store_id": lambda key: WebhookDelivery.store_id == key,
     "status": WebhookDelivery.status.in_,
@@ -70,6 +81,7 @@ def listing(deliveries: Any, *, filter: WebhookDeliveryFilter | None = None) -> 
 
 
 of_endpoints = listing.by_column(WebhookDelivery.endpoint_id)
+of_installations = listing.by_column(WebhookDelivery.installation_id)
 of_orders = listing.by_column(WebhookDelivery.order_id)
 
 
@@ -84,36 +96,16 @@ async def redeliver(
             raise Conflict("it is still being delivered", field=("id",))
         if row.format == FORMAT and row.endpoint_id is None:
             raise Conflict("its endpoint was deleted", field=("id",))
+        if row.installation_id is not None:
+            installation = await tx.get_one(AppInstallation, row.installation_id)
+            if installation.status is not InstallationStatus.ACTIVE:
+                raise Conflict("its app is not active in the store", field=("id",))
         row.status, row.attempts = WebhookStatus.PENDING, 0
         row.next_attempt_at, row.delivered_at = ctx.services.clock(), None
     return id
 
 
 # What those who send say of a delivery. Each is one transaction.
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a receiver answered. Its ``body`` is cut short; of redirects it is what they say."""
-
-    status: int
-    body: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class NoAnswer:
-    """Why there was none. ``final``: another attempt would end the same way."""
-
-    reason: str
-    final: bool = False
-
-
-class Sender(Protocol):
-    """Makes a POST of JSON; follows no redirect, waits ten seconds at most, raises nothing."""
-
-    async def post(
-        self, url: str, *, body: str, headers: Mapping[str, str]
-    ) -> Answer | NoAnswer: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,20 +134,26 @@ async def claim(
     taken: dict[str, int] = {}
     claims: list[Claim] = []
     async with ctx.transaction() as tx:
-        for row, sealed in await _due(tx, now, busy, most):
+        for row, sealed, installed in await _due(tx, now, busy, most):
             taken[row.url] = taken.get(row.url, 0) + 1
             if taken[row.url] > PER_ADDRESS:
+                continue
+            if row.installation_id is not None and installed is not InstallationStatus.ACTIVE:
+                _give_up(row, "its app is not active in the store", now)
                 continue
             try:
                 claims.append(_opened(ctx, row, sealed, now))
             except ValueError:
-                row.status, row.next_attempt_at = WebhookStatus.FAILED, None
-                unread = NoAnswer("it was encrypted with a key that is gone")
-                row.attempts_log = [*row.attempts_log, _entry(unread, now, 0)]
+                _give_up(row, "it was encrypted with a key that is gone", now)
             else:
                 row.attempts += 1
                 row.next_attempt_at = now + lease
     return claims
+
+
+def _give_up(row: WebhookDelivery, reason: str, now: datetime) -> None:
+    row.status, row.next_attempt_at = WebhookStatus.FAILED, None
+    row.attempts_log = [*row.attempts_log, _entry(NoAnswer(reason), now, 0)]
 
 
 def _is_due(now: datetime, busy: Sequence[str]) -> list[ColumnElement[bool]]:
@@ -172,9 +170,19 @@ async def _due(tx: AsyncSession, now: datetime, busy: Sequence[str], most: int) 
         select(earlier.id)
         .join(its_event, its_event.id == earlier.event_id)
         .where(
-            its_event.subject_type == Event.subject_type,
-            its_event.subject_id == Event.subject_id,
-            earlier.url == WebhookDelivery.url,
+            or_(
+                WebhookDelivery.installation_id.is_(None)
+                & earlier.installation_id.is_(None)
+                & (earlier.url == WebhookDelivery.url),
+                earlier.installation_id == WebhookDelivery.installation_id,
+            ),
+            or_(
+                (its_event.subject_type == Event.subject_type)
+                & (its_event.subject_id == Event.subject_id),
+                # Apps are told of the order, whatever it was that happened to.
+                WebhookDelivery.installation_id.is_not(None)
+                & (earlier.order_id == WebhookDelivery.order_id),
+            ),
             earlier.status == WebhookStatus.PENDING,
             earlier.id < WebhookDelivery.id,
         )
@@ -182,9 +190,10 @@ async def _due(tx: AsyncSession, now: datetime, busy: Sequence[str], most: int) 
         .exists()
     )
     found = (
-        select(WebhookDelivery, WebhookEndpoint.secret_encrypted)
+        select(WebhookDelivery, WebhookEndpoint.secret_encrypted, AppInstallation.status)
         .join(Event, Event.id == WebhookDelivery.event_id)
         .outerjoin(WebhookEndpoint, WebhookEndpoint.id == WebhookDelivery.endpoint_id)
+        .outerjoin(AppInstallation, AppInstallation.id == WebhookDelivery.installation_id)
         .where(*_is_due(now, busy), ~in_its_way)
         .order_by(WebhookDelivery.next_attempt_at, WebhookDelivery.id)
         .limit(most)
@@ -219,7 +228,8 @@ async def settle(
     """Write down how an attempt ended, and whether and when there is another.
 
     2xx ends it well. A server's error, a timeout and a failed connection are tried again; other
-    answers (a redirect, a client's error) end it badly at once.
+    answers (a redirect, a client's error) end it badly at once, unless the format's schedule says
+    otherwise.
     """
     async with ctx.transaction() as tx:
         found = select(WebhookDelivery).where(WebhookDelivery.id == claim.delivery_id)
@@ -234,17 +244,21 @@ async def settle(
         if status is not None and 200 <= status < 300:  # noqa: PLR2004 - any 2xx
             row.status, row.next_attempt_at = WebhookStatus.DELIVERED, None
             row.delivered_at = ctx.services.clock()
-        elif _is_worth_another(outcome) and row.attempts <= len(BACKOFF):
-            wait = timedelta(seconds=BACKOFF[row.attempts - 1])
+        elif (wait := _wait(schedule_of(row.format), row.attempts, outcome)) is not None:
             row.next_attempt_at = ctx.services.clock() + wait
         else:
             row.status, row.next_attempt_at = WebhookStatus.FAILED, None
 
 
-def _is_worth_another(outcome: Answer | NoAnswer) -> bool:
+def _wait(schedule: Schedule, attempts: int, outcome: Answer | NoAnswer) -> timedelta | None:
+    """How long until the next attempt; None where there is none."""
     if isinstance(outcome, NoAnswer):
-        return not outcome.final
-    return outcome.status >= _SERVER_ERROR
+        worth_it = not outcome.final
+    else:
+        worth_it = schedule.after_refusal or outcome.status >= _SERVER_ERROR
+    if not worth_it or attempts > len(schedule.backoff):
+        return None
+    return timedelta(seconds=schedule.backoff[attempts - 1])
 
 
 def _entry(outcome: Answer | NoAnswer, started_at: datetime, duration_ms: int) -> dict[str, Any]:

@@ -53,6 +53,14 @@ class Topics(Rule):
         return list(dict.fromkeys(value))
 
 
+def checked_topics(topics: Sequence[str]) -> list[str]:
+    """Topics that are some. Raises ``Invalid``."""
+    try:
+        return Topics().check(topics)
+    except ValueError as error:
+        raise Invalid(f"topics {error}", field=("topics",)) from error
+
+
 @dataclass(frozen=True, kw_only=True)
 class WebhookEndpointFilter:
     """Which endpoints; all given conditions must hold."""

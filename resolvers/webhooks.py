@@ -9,7 +9,7 @@ import base64
 import hashlib
 import hmac
 import secrets
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,7 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from db import models
 from db.models import Consumer, Event, WebhookDelivery, WebhookEndpoint
 from resolvers.context import Context
-from resolvers.events import EVENT_COLUMNS, EventRecord, record
+from resolvers.events import EVENT_COLUMNS, EventRecord, record, wants
 from resolvers.keys import global_id
 from resolvers.money import decimal
 
@@ -37,13 +37,29 @@ _MICRO_UNITS = frozenset({"amount", "balance", "refunded_total"})
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A POST to make. ``headers`` go as they are, beside a content type of JSON."""
+    """A POST to make. ``headers`` go as they are, beside a content type of JSON.
+
+    ``installation_id`` is the installation of an app that it is for; several may have one address.
+    """
 
     url: str
     body: str
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    installation_id: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """How long it is tried: the seconds before each further attempt.
+
+    ``after_refusal``: a redirect and a client's error are worth another attempt, too.
+    """
+
+    backoff: tuple[int, ...]
+    after_refusal: bool = False
+
+
+DEFAULT = Schedule((5, 15, 45, 135, 405))
 Shaper = Callable[[Context, EventRecord], Awaitable[Sequence[Message]]]
 
 
@@ -55,23 +71,27 @@ class _Shaping:
 
 
 _SHAPINGS: list[_Shaping] = []
+_SCHEDULES: dict[str, Schedule] = {}
 
 
-def register_shaper(topic_prefix: str, shape: Shaper, *, format: str) -> None:
+def register_shaper(
+    topic_prefix: str, shape: Shaper, *, format: str, schedule: Schedule = DEFAULT
+) -> None:
     """Have a dialect (``format`` names it) make messages of its own of some events.
 
     ``shape`` gets a context of the gateway itself within the event's organization. Messages of one
-    event to one address are sent once. Registering the same twice changes nothing.
+    event to one address and installation are sent once, on the format's ``schedule``. Registering
+    the same twice changes nothing.
     """
     shaping = _Shaping(topic_prefix, shape, format)
     if shaping not in _SHAPINGS:
         _SHAPINGS.append(shaping)
+    _SCHEDULES[format] = schedule
 
 
-def wants(topics: Iterable[str], topic: str) -> bool:
-    """Whether a list of topics (``order.created``, ``order.*``, ``*``) covers a topic."""
-    group = f"{topic.partition('.')[0]}.*"
-    return not {"*", group, topic}.isdisjoint(topics)
+def schedule_of(format: str) -> Schedule:
+    """When messages of a format are sent again that nobody accepted."""
+    return _SCHEDULES.get(format, DEFAULT)
 
 
 async def consume(ctx: Context) -> bool:
@@ -160,7 +180,7 @@ def _own(
 async def _shaped(
     ctx: Context, event_id: int, store_id: int, event: EventRecord
 ) -> list[WebhookDelivery]:
-    found: dict[str, WebhookDelivery] = {}
+    found: dict[tuple[str, int | None], WebhookDelivery] = {}
     for shaping in _SHAPINGS:
         if not event.topic.startswith(shaping.topics):
             continue
@@ -173,11 +193,12 @@ async def _shaped(
             continue
         for message in messages:
             found.setdefault(
-                message.url,
+                (message.url, message.installation_id),
                 WebhookDelivery(
                     organization_id=event.organization_id,
                     store_id=store_id,
                     event_id=event_id,
+                    installation_id=message.installation_id,
                     order_id=_order_of(event),
                     format=shaping.format,
                     topic=event.topic,

@@ -1,8 +1,8 @@
 """Rows that an operation is about to change: found for its viewer, locked, of the right version.
 
 Every operation takes locks in one order, so that none waits for another in a circle: store,
-brand and category, variant, review, product, each kind by ascending key. SQLite has one writer at
-a time and takes no notice.
+brand and category, variant, review, product, domain, landing page, file, each kind by ascending
+key. SQLite has one writer at a time and takes no notice.
 """
 
 import re

@@ -8,6 +8,7 @@ from strawberry.extensions import SchemaExtension
 from strawberry.schema.config import StrawberryConfig
 
 from schema.api_keys import ApiKeyMutation, ApiKeyQuery
+from schema.apps import AppMutation, AppQuery
 from schema.audit import AuditQuery
 from schema.balances import BalanceMutation, BalanceQuery
 from schema.brands import BrandMutation, BrandQuery
@@ -15,17 +16,21 @@ from schema.categories import CategoryMutation, CategoryQuery
 from schema.customers import CustomerMutation, CustomerQuery
 from schema.deliveries import DeliveryMutation, DeliveryQuery
 from schema.documents import Checked, Documents
+from schema.domains import DomainMutation, DomainQuery
 from schema.errors import ErrorCodes
 from schema.files import FileMutation, FileQuery
 from schema.jobs import JobMutation, JobQuery
+from schema.landing_pages import LandingPageMutation, LandingPageQuery
 from schema.limits import Limits
 from schema.nodes import NodeQuery
 from schema.offers import OfferMutation, OfferQuery
 from schema.orders import OrderMutation, OrderQuery
 from schema.organizations import OrganizationQuery
+from schema.payment_providers import PaymentProviderMutation, PaymentProviderQuery
 from schema.products import ProductMutation, ProductQuery
 from schema.reviews import ReviewMutation, ReviewQuery
 from schema.scalars import SCALARS
+from schema.shipping_carriers import ShippingCarrierQuery
 from schema.stores import StoreMutation, StoreQuery
 from schema.subscriptions import Subscription
 from schema.users import UserQuery
@@ -46,13 +51,18 @@ class Query(
     CategoryQuery,
     CustomerQuery,
     ReviewQuery,
+    LandingPageQuery,
+    DomainQuery,
     FileQuery,
     OrderQuery,
     DeliveryQuery,
+    ShippingCarrierQuery,
+    PaymentProviderQuery,
     BalanceQuery,
     JobQuery,
     WebhookQuery,
     ApiKeyQuery,
+    AppQuery,
     AuditQuery,
 ): ...
 
@@ -67,13 +77,17 @@ class Mutation(
     CategoryMutation,
     CustomerMutation,
     ReviewMutation,
+    LandingPageMutation,
+    DomainMutation,
     FileMutation,
     OrderMutation,
     DeliveryMutation,
+    PaymentProviderMutation,
     BalanceMutation,
     JobMutation,
     WebhookMutation,
     ApiKeyMutation,
+    AppMutation,
 ): ...
 
 

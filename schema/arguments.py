@@ -18,11 +18,12 @@ from typing import Annotated, Any, Union, cast, get_args, get_origin, get_type_h
 import strawberry
 
 from resolvers.errors import Invalid, NotFound
+from resolvers.file_uploads import IncomingFile
 from resolvers.inputs import ABSENT, MicroUnits, is_absent
 from resolvers.keys import KeyOf, key_of
 from resolvers.money import micro
 from resolvers.rules import is_storable, takes_none
-from schema.scalars import JSON
+from schema.scalars import JSON, Upload
 
 WORDS = {
     "filter": "Only rows that meet these conditions.",
@@ -67,6 +68,8 @@ def graphql_type(annotation: Any) -> Any:  # noqa: PLR0911 - one line a kind of 
         return list[graphql_type(get_args(annotation)[0])]
     if origin in (dict, Mapping) or annotation is Any:
         return JSON
+    if annotation is IncomingFile:
+        return Upload
     kind: Any = annotation
     if isinstance(kind, type) and issubclass(kind, StrEnum):
         return graphql_enum(kind)

@@ -8,6 +8,7 @@ import strawberry
 
 from db import models
 from resolvers import customers, orders, reviews, stores
+from schema.arguments import graphql_enum
 from schema.payloads import UserError, deleted_id, errors_field, mutation
 from schema.relations import (
     Connection,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from schema.reviews import Review
     from schema.stores import Store
 
+graphql_enum(models.SubscriptionStatus)
 _C = models.Customer
 
 
@@ -45,6 +47,7 @@ class Customer(Node):
     state: str | None = plain("State or region.")
     postal_code: str | None = plain("Postal code.")
     country: str | None = plain("Country.")
+    subscription_status: models.SubscriptionStatus = plain("Whether they want to be written to.")
     order_count: int = plain("How many orders they have placed.")
     amount_spent: Money = amount(_C.amount_spent, _C.currency, "What they have spent, in all.")
     created_at: datetime = plain("When they came.")
@@ -52,6 +55,9 @@ class Customer(Node):
     version: int = plain("Raised by every edit; see `expectedVersion`.")
     store: Annotated["Store", strawberry.lazy("schema.stores")] = relation(
         stores.by_id, to="Store", on=_C.store_id, about="The store they buy in."
+    )
+    latest_order: Annotated["Order", strawberry.lazy("schema.orders")] | None = relation(
+        orders.by_id, to="Order", on=_C.latest_order_id, about="What they have bought last."
     )
     orders: Connection[Annotated["Order", strawberry.lazy("schema.orders")]] = connection(
         orders.of_customers, to="Order", on=models.Customer.id, about="What they have bought."

@@ -7,18 +7,28 @@ from uuid import UUID
 import strawberry
 
 from db import models
-from resolvers import files, stores
+from resolvers import file_addresses, file_links, files, stores
 from resolvers.keys import global_id
 from schema.payloads import UserError, deleted_id, errors_field, mutation
-from schema.relations import Connection, Node, computed, connection, lookup, noun, plain, relation
+from schema.relations import (
+    Connection,
+    Node,
+    batched,
+    computed,
+    connection,
+    lookup,
+    noun,
+    plain,
+    relation,
+)
 
 if TYPE_CHECKING:
     from schema.stores import Store
 
-_L = models.FileLink
+_F, _L = models.File, models.FileLink
 
 
-@noun(models.FileLink, files.link_by_id, "A file in a role of another row.")
+@noun(models.FileLink, file_links.by_id, "A file in a role of another row.")
 class FileLink(Node):
     role: str = plain('What it is there for: "image", "download".')
     position: int = plain("Its place among the files of the role.")
@@ -38,25 +48,50 @@ class FileLink(Node):
 @noun(models.File, files.by_id, "A stored file.")
 class File(Node):
     uuid: UUID = plain("The id under which old interfaces know it.")
-    name: str = plain("Its name when it came.")
+    name: str = plain("Its name, at first the one that it came with.")
+    alt: str = plain("What a picture shows, for those who do not see it; empty if nobody said.")
     content_type: str = plain("What its bytes are, whatever its name says.")
     size: int = plain("Bytes.")
     sha256: str = plain("SHA-256 of its bytes, in hexadecimal.")
+    url: str = batched(
+        file_addresses.urls,
+        _F.uuid,
+        _F.name,
+        about="Where its bytes are, for a limited time: an hour or so.",
+    )
+    permanent_url: str = batched(
+        file_addresses.permanent_urls,
+        _F.uuid,
+        _F.name,
+        about="Where its bytes are for as long as it is stored.",
+    )
+    thumbnail_url: str | None = batched(
+        file_addresses.thumbnail_urls,
+        _F.uuid,
+        _F.thumbnail_key,
+        about="Of a picture, a small form: WebP, at most 320 pixels wide and high.",
+    )
     width: int | None = plain("Of a picture, in pixels.")
     height: int | None = plain("Of a picture, in pixels.")
     created_at: datetime = plain("When it was stored.")
     store: Annotated["Store", strawberry.lazy("schema.stores")] = relation(
-        stores.by_id, to="Store", on=models.File.store_id, about="The store that keeps it."
+        stores.by_id, to="Store", on=_F.store_id, about="The store that keeps it."
     )
     links: list[FileLink] = relation(
-        files.links_of, to="FileLink", on=models.File.id, about="What it belongs to."
+        file_links.of_files, to="FileLink", on=_F.id, about="What it belongs to."
     )
+
+
+@strawberry.type(description="What became of a file.")
+class FilePayload:
+    file: File | None = relation(files.by_id, to="File", about="The file; null if refused.")
+    errors: list[UserError] = errors_field()
 
 
 @strawberry.type(description="What became of a link of a file.")
 class FileLinkPayload:
     file_link: FileLink | None = relation(
-        files.link_by_id, to="FileLink", about="The link; null if refused."
+        file_links.by_id, to="FileLink", about="The link; null if refused."
     )
     errors: list[UserError] = errors_field()
 
@@ -83,6 +118,15 @@ class FileQuery:
 
 @strawberry.type(description="Changes of files.")
 class FileMutation:
-    link_file: FileLinkPayload = mutation(files.link, "Link a file to a row of its store.")
-    unlink_file: UnlinkFilePayload = mutation(files.unlink, "Remove a link; the file stays.")
+    upload_file: FilePayload = mutation(
+        files.upload,
+        "Store a file; its bytes come as a part of a multipart request (GraphQL multipart request "
+        "specification).",
+    )
+    update_file: FilePayload = mutation(files.update, "Change what is said about a file.")
+    link_file: FileLinkPayload = mutation(file_links.link, "Link a file to a row of its store.")
+    unlink_file: UnlinkFilePayload = mutation(file_links.unlink, "Remove a link; the file stays.")
+    detach_file: FilePayload = mutation(
+        file_links.detach, "Remove the links of a file to one row; the file stays."
+    )
     delete_file: DeleteFilePayload = mutation(files.delete, "Delete a file and its links.")

@@ -14,7 +14,8 @@ MOST = 100
 GlobalIds = Annotated[list[strawberry.ID], strawberry.argument(description="Global ids.")]
 
 
-async def _find(info: Info, text: str) -> Any:
+async def find(info: Info, text: str) -> Any:
+    """The row of a global id, for a field of type ``Node``; None where there is none to be seen."""
     info.context.require()
     parsed = parse_global_id(text)
     noun = NOUNS.get(parsed[0]) if parsed else None
@@ -29,13 +30,13 @@ async def _find(info: Info, text: str) -> Any:
 
 
 async def _node(info: Info, id: GlobalId) -> Any:
-    return await _find(info, str(id))
+    return await find(info, str(id))
 
 
 async def _nodes(info: Info, ids: GlobalIds) -> Any:
     if len(ids) > MOST:
         raise Invalid(f"at most {MOST} ids", field=("ids",))
-    return [await _find(info, str(key)) for key in ids]
+    return [await find(info, str(key)) for key in ids]
 
 
 @strawberry.type(description="Anything by its id.")

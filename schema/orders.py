@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
@@ -13,10 +14,13 @@ from resolvers import (
     customers,
     deliveries,
     jobs,
+    landing_pages,
     order_lines,
     orders,
+    payment_providers,
     placing,
     products,
+    recording,
     refunds,
     returns,
     stores,
@@ -25,6 +29,7 @@ from resolvers import (
 )
 from resolvers.contacts import BILLING
 from resolvers.context import Context
+from resolvers.money import decimal
 from resolvers.transitions import OPEN
 from schema.arguments import graphql_enum
 from schema.contacts import Contact, contact_of_order
@@ -34,6 +39,7 @@ from schema.relations import (
     Node,
     amount,
     batched,
+    column,
     computed,
     connection,
     lookup,
@@ -48,6 +54,8 @@ if TYPE_CHECKING:
     from schema.customers import Customer
     from schema.deliveries import Delivery, Refund, Return
     from schema.jobs import Job
+    from schema.landing_pages import LandingPage
+    from schema.payment_providers import PaymentProvider
     from schema.products import Product
     from schema.stores import Store
     from schema.variants import Variant
@@ -74,12 +82,14 @@ async def _items(ctx: Context, lines: Sequence[tuple[Any, ...]]) -> list[list[De
 
 @noun(models.OrderLine, order_lines.by_id, "Some units of a variant, in the words of that moment.")
 class OrderLine(Node):
+    uuid: UUID = plain("The id under which old interfaces know it.")
     title: str = plain("The product's name when it was bought.")
     sku: str | None = plain("The variant's SKU when it was bought.")
     quantity: int = plain("How many units.")
     unit_price: Money = amount(_L.unit_price, _L.currency, "Price of one unit.")
     total: Money = amount(_L.total, _L.currency, "Price of all units.")
     is_digital: bool = plain("Whether it is handed over as data.")
+    options: JSON = plain("What was chosen of each option.")
     delivered_items: list[DeliveredItem] = batched(
         _items, _L.id, about="The digital goods handed over so far."
     )
@@ -122,13 +132,28 @@ class Order(Node):
     currency: str = plain("Currency or unit of all amounts.")
     subtotal: Money = amount(_O.subtotal, _O.currency, "Sum of the lines.")
     shipping: Money = amount(_O.shipping, _O.currency, "Cost of shipping.")
+    shipping_name: str | None = plain("How it is shipped, in words.")
     discount: Money = amount(_O.discount, _O.currency, "What was taken off.")
+    discount_code: str | None = plain("The code that took it off.")
+    tip: Money = amount(_O.tip, _O.currency, "What was added for the staff.")
+    tip_type: str | None = plain('How the buyer put it: "percent", "amount".')
+    tip_value: Decimal = computed(decimal, _O.tip_value, about="The number that the buyer put.")
+    fee: Money = amount(_O.fee, _O.currency, "What paying in this way cost.")
+    bundle_name: str | None = plain("The bundle that was bought.")
+    bundle_option_name: str | None = plain("The choice within it.")
+    bundle_price: Money | None = amount(_O.bundle_price, _O.currency, "What the bundle cost.")
     total: Money = amount(_O.total, _O.currency, "What was to be paid.")
-    refunded_total: Money = amount(_O.refunded_total, _O.currency, "What was given back.")
+    refunded_total: Money = amount(
+        _O.refunded_total, _O.currency, "What was given back, or is on its way."
+    )
     quantity: int = plain("Units over all lines.")
     note: str | None = plain("A remark for the store's people.")
     contact: Contact = contact_of_order("Who bought, and where the goods go.")
     billing: Contact = contact_of_order("Where the bill goes.", prefix=BILLING)
+    card_brand: str | None = plain('Whose card paid: "visa".')
+    card_last4: str | None = plain("The last four digits of the card.")
+    source_link: str | None = plain("The page that it came from.")
+    metadata: JSON = column(_O.attributes, "Anything else that was noted about it.")
     webhook_url: str | None = plain("Told of each change of status.")
     failure_reason: str | None = plain("Why it failed, expired or was cancelled.")
     created_at: datetime = plain("When it was placed.")
@@ -143,6 +168,22 @@ class Order(Node):
     )
     customer: Annotated["Customer", strawberry.lazy("schema.customers")] | None = relation(
         customers.by_id, to="Customer", on=_O.customer_id, about="Who bought."
+    )
+    payment_provider: (
+        Annotated["PaymentProvider", strawberry.lazy("schema.payment_providers")] | None
+    ) = relation(
+        payment_providers.by_id,
+        to="PaymentProvider",
+        on=_O.payment_provider_id,
+        about="The way in which it is paid.",
+    )
+    landing_page: Annotated["LandingPage", strawberry.lazy("schema.landing_pages")] | None = (
+        relation(
+            landing_pages.by_id,
+            to="LandingPage",
+            on=_O.landing_page_id,
+            about="The page that it was placed on.",
+        )
     )
     lines: list[OrderLine] = relation(
         order_lines.of_orders, to="OrderLine", on=_O.id, about="What was bought."
@@ -193,6 +234,12 @@ class OrderQuery:
 class OrderMutation:
     place_order: OrderPayload = mutation(
         placing.place, "Buy from a balance; all of it happens, or nothing."
+    )
+    record_order: OrderPayload = mutation(
+        recording.record, "Take note of an order that was made elsewhere."
+    )
+    mark_order_paid: OrderPayload = mutation(
+        recording.mark_paid, "Note that the money of an order came in elsewhere."
     )
     update_order: OrderPayload = mutation(orders.update, "Correct what is noted on an order.")
     cancel_order: OrderPayload = mutation(

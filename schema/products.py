@@ -9,12 +9,15 @@ import strawberry
 from db import models
 from resolvers import (
     brands,
+    cataloguing,
     categories,
     files,
+    landing_pages,
     offers,
     options,
     order_lines,
     products,
+    properties,
     reviews,
     stores,
     variants,
@@ -31,6 +34,7 @@ from schema.relations import (
     noun,
     plain,
     relation,
+    value,
 )
 from schema.scalars import JSON, Money
 
@@ -38,6 +42,7 @@ if TYPE_CHECKING:
     from schema.brands import Brand
     from schema.categories import Category
     from schema.files import File
+    from schema.landing_pages import LandingPage
     from schema.offers import Offer
     from schema.orders import OrderLine
     from schema.reviews import Review
@@ -46,6 +51,18 @@ if TYPE_CHECKING:
 
 graphql_enum(models.ProductStatus)
 _P = models.Product
+
+
+@noun(models.Property, properties.by_id, 'A fact about a product: "Material", "Aluminium".')
+class Property(Node):
+    uuid: UUID = plain("The id under which old interfaces know it.")
+    name: str = plain("What it is about.")
+    value: str = plain("What is the case.")
+    position: int = plain("Its place among the product's properties.")
+    created_at: datetime = plain("When it was added.")
+    product: Annotated["Product", strawberry.lazy("schema.products")] = relation(
+        products.by_id, to="Product", on=models.Property.product_id, about="The product."
+    )
 
 
 @noun(models.Product, products.by_id, "Something a store sells, in one or more variants.")
@@ -66,6 +83,14 @@ class Product(Node):
     max_price: Money = amount(_P.price_max, _P.currency, "Price of its dearest variant.")
     stock: int = plain("Units of all variants that can be sold now.")
     in_stock: bool = computed(lambda stock: stock > 0, _P.stock, about="Whether any is left.")
+    stock_tracked: bool = value(
+        variants.stock_tracked, on=_P.id, about="Whether sales take from the stock of any variant."
+    )
+    sells_when_out_of_stock: bool = value(
+        variants.sells_when_out_of_stock,
+        on=_P.id,
+        about="Whether every variant sells beyond its stock.",
+    )
     rating: float | None = computed(
         lambda average, count: average / 1000 if count else None,
         _P.rating_average,
@@ -91,6 +116,9 @@ class Product(Node):
     variants: list[Annotated["Variant", strawberry.lazy("schema.variants")]] = relation(
         variants.of_products, to="Variant", on=_P.id, about="What is bought, in order."
     )
+    properties: list[Property] = relation(
+        properties.of_products, to="Property", on=_P.id, about="Facts about it, in order."
+    )
     offers: Connection[Annotated["Offer", strawberry.lazy("schema.offers")]] = connection(
         offers.of_products, to="Offer", on=_P.id, about="What merchants elsewhere ask for it."
     )
@@ -100,8 +128,19 @@ class Product(Node):
     reviews: Connection[Annotated["Review", strawberry.lazy("schema.reviews")]] = connection(
         reviews.of_products, to="Review", on=_P.id, about="What buyers say about it."
     )
+    landing_pages: Connection[Annotated["LandingPage", strawberry.lazy("schema.landing_pages")]] = (
+        connection(
+            landing_pages.of_products, to="LandingPage", on=_P.id, about="Pages that sell it alone."
+        )
+    )
     images: list[Annotated["File", strawberry.lazy("schema.files")]] = relation(
         files.images_of_products, to="File", on=_P.id, about="Its pictures, in order."
+    )
+    ugc_videos: list[Annotated["File", strawberry.lazy("schema.files")]] = relation(
+        files.ugc_videos_of_products, to="File", on=_P.id, about="Videos by its buyers, in order."
+    )
+    downloads: list[Annotated["File", strawberry.lazy("schema.files")]] = relation(
+        files.downloads_of_products, to="File", on=_P.id, about="What its buyers may download."
     )
 
 
@@ -130,11 +169,13 @@ class ProductQuery:
 @strawberry.type(description="Changes of products.")
 class ProductMutation:
     create_product: ProductPayload = mutation(
-        products.create, "Add a product with its options and variants."
+        cataloguing.create, "Add a product with all that belongs to it."
     )
-    update_product: ProductPayload = mutation(products.update, "Change a product.")
+    update_product: ProductPayload = mutation(
+        cataloguing.update, "Change a product and what belongs to it, all or nothing."
+    )
     delete_product: DeleteProductPayload = mutation(
-        products.delete, "Delete a product with its variants, offers and reviews."
+        products.delete, "Delete a product with its variants, offers, reviews and landing pages."
     )
     set_product_options: ProductPayload = mutation(
         options.replace, "Say anew how the variants of a product differ."

@@ -179,6 +179,15 @@ def plain(about: str) -> Any:
     return strawberry.field(description=about)
 
 
+def column(of: Attribute[Any], about: str) -> Any:
+    """A column, as it is, under another name than the row's."""
+
+    def resolve(root: Any) -> Any:
+        return getattr(root, of.key)
+
+    return strawberry.field(resolver=resolve, description=about, metadata={DECLARATION: Column(of)})
+
+
 def computed(function: OfColumns, *needs: Attribute[Any], about: str) -> Any:
     """A value that ``function`` makes of the values of the columns ``needs``."""
     names, made = [need.key for need in needs], cast("Callable[..., Any]", function)
@@ -336,8 +345,11 @@ def value(read: Value, *, on: Attribute[Any], about: str) -> Any:
     )
 
 
-def lookup(read: One, *, to: str, about: str) -> Any:
-    """A root field that finds one row by its global id; null where there is none."""
+def lookup(read: One, *, to: str, name: str | None = None, about: str) -> Any:
+    """A root field that finds one row by its global id; null where there is none.
+
+    ``name`` is for fields whose name is a word of Python's.
+    """
 
     async def resolve(info: Info, id: GlobalId) -> Any:
         info.context.require(read.permission)
@@ -348,6 +360,7 @@ def lookup(read: One, *, to: str, about: str) -> Any:
 
     return strawberry.field(
         resolver=resolve,
+        name=name,
         description=about,
         metadata={_READ: read, **_declared(of_key(read, to, argument="id"))},
     )

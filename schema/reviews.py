@@ -7,13 +7,14 @@ from uuid import UUID
 import strawberry
 
 from db import models
-from resolvers import customers, products, reviews, stores
+from resolvers import customers, files, products, reviews, stores
 from schema.arguments import graphql_enum
 from schema.payloads import UserError, deleted_id, errors_field, mutation
 from schema.relations import Connection, Node, connection, lookup, noun, plain, relation
 
 if TYPE_CHECKING:
     from schema.customers import Customer
+    from schema.files import File
     from schema.products import Product
     from schema.stores import Store
 
@@ -25,6 +26,7 @@ _R = models.Review
 class Review(Node):
     uuid: UUID = plain("The id under which old interfaces know it.")
     author: str = plain("The name to show.")
+    email: str | None = plain("The author's e-mail address; buyers do not see it.")
     rating: int = plain("1 to 5 stars.")
     title: str | None = plain("A headline.")
     body: str = plain("The words.")
@@ -40,6 +42,9 @@ class Review(Node):
     )
     store: Annotated["Store", strawberry.lazy("schema.stores")] = relation(
         stores.by_id, to="Store", on=_R.store_id, about="The store of the product."
+    )
+    images: list[Annotated["File", strawberry.lazy("schema.files")]] = relation(
+        files.images_of_reviews, to="File", on=_R.id, about="Pictures that came with it, in order."
     )
 
 
@@ -68,7 +73,8 @@ class ReviewQuery:
 @strawberry.type(description="Changes of reviews.")
 class ReviewMutation:
     create_review: ReviewPayload = mutation(
-        reviews.create, "Submit a review; it waits for somebody to publish it."
+        reviews.create,
+        "Submit a review; unless a moderator says otherwise it waits for one to publish it.",
     )
     update_review: ReviewPayload = mutation(reviews.update, "Correct a review.")
     moderate_review: ReviewPayload = mutation(reviews.moderate, "Publish or reject a review.")

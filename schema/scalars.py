@@ -14,9 +14,11 @@ from strawberry.types.scalar import ScalarDefinition, scalar
 
 from db.base import UtcDateTime
 from engine import Fast
+from resolvers.file_uploads import IncomingFile
 from resolvers.money import decimal
 
 JSON = NewType("JSON", object)
+Upload = NewType("Upload", object)
 
 
 def _parse_datetime(value: Any) -> datetime:
@@ -57,6 +59,12 @@ def _parse_uuid(value: Any) -> UUID:
         raise GraphQLError(f"{value!r} is no UUID") from error
 
 
+def _parse_upload(value: Any) -> IncomingFile:
+    if not isinstance(value, IncomingFile):
+        raise GraphQLError("Upload is a file of a multipart request, and null in its operations")
+    return value
+
+
 SCALARS: dict[object, ScalarDefinition] = {
     datetime: scalar(
         name="DateTime",
@@ -84,6 +92,12 @@ SCALARS: dict[object, ScalarDefinition] = {
         serialize=lambda value: value,
         parse_value=lambda value: value,
         specified_by_url="https://ecma-international.org/publications-and-standards/standards/ecma-404/",
+    ),
+    Upload: scalar(
+        name="Upload",
+        description="A file that comes with a multipart request.",
+        parse_value=_parse_upload,
+        specified_by_url="https://github.com/jaydenseric/graphql-multipart-request-spec",
     ),
 }
 

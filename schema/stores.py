@@ -8,11 +8,14 @@ import strawberry
 
 from db import models
 from resolvers import (
+    app_installations,
     brands,
     categories,
     customers,
+    domains,
     files,
     jobs,
+    landing_pages,
     orders,
     products,
     reviews,
@@ -25,11 +28,14 @@ from schema.relations import Connection, Node, connection, lookup, noun, plain, 
 from schema.scalars import JSON
 
 if TYPE_CHECKING:
+    from schema.apps import AppInstallation
     from schema.brands import Brand
     from schema.categories import Category
     from schema.customers import Customer
+    from schema.domains import Domain
     from schema.files import File
     from schema.jobs import Job
+    from schema.landing_pages import LandingPage
     from schema.orders import Order
     from schema.products import Product
     from schema.reviews import Review
@@ -98,6 +104,22 @@ class Store(Node):
         to="WebhookEndpoint",
         on=_S.id,
         about="Addresses that are told of its events.",
+    )
+    domains: Connection[Annotated["Domain", strawberry.lazy("schema.domains")]] = connection(
+        domains.of_stores, to="Domain", on=_S.id, about="Host names of its own."
+    )
+    landing_pages: Connection[Annotated["LandingPage", strawberry.lazy("schema.landing_pages")]] = (
+        connection(
+            landing_pages.of_stores, to="LandingPage", on=_S.id, about="Pages for single products."
+        )
+    )
+    app_installations: Connection[Annotated["AppInstallation", strawberry.lazy("schema.apps")]] = (
+        connection(
+            app_installations.of_stores,
+            to="AppInstallation",
+            on=_S.id,
+            about="The apps that it has, or had.",
+        )
     )
     files: Connection[Annotated["File", strawberry.lazy("schema.files")]] = connection(
         files.of_stores, to="File", on=_S.id, about="Its stored files."

@@ -7,22 +7,31 @@ from typing import Annotated, Any
 import strawberry
 
 from db import models
-from resolvers import balances, fetch, jobs, orders, stores
+from resolvers import app_installations, balances, deliveries, fetch, jobs, orders, stores
 from resolvers.errors import Invalid
-from resolvers.events import BALANCE, JOB, ORDER, EventRecord
+from resolvers.events import BALANCE, DELIVERY, INSTALLATION, JOB, ORDER, EventRecord
 from resolvers.interests import Interest
-from resolvers.keys import LARGEST, key_of
+from resolvers.keys import LARGEST, global_id, key_of
 from resolvers.reads import One
+from resolvers.webhook_endpoints import checked_topics
+from schema.apps import AppInstallation
 from schema.balances import Balance
+from schema.deliveries import Delivery
 from schema.jobs import Job
+from schema.nodes import find
 from schema.orders import Order
-from schema.relations import GlobalId, Info, relation
+from schema.relations import GlobalId, Info, Node, relation
 from schema.scalars import Money, money
 from schema.streams import sharing
 
 After = Annotated[
     strawberry.ID | None,
     strawberry.argument(description="Resume after this event id: nothing is lost or repeated."),
+]
+
+TopicList = Annotated[
+    list[str] | None,
+    strawberry.argument(description="Only these: order.created, order.* or * for everything."),
 ]
 
 StoreId = Annotated[strawberry.ID | None, strawberry.argument(description="Only of this store.")]
@@ -96,6 +105,29 @@ class JobEvent:
     job: Job | None = relation(jobs.by_id, to="Job", about="The job as it is by now.")
 
 
+@strawberry.type(description="Something happened to a parcel.")
+class DeliveryEvent:
+    id: strawberry.ID = _event_id()
+    occurred_at: datetime = _event_field("created_at", "When it happened.")
+    status: models.DeliveryStatus = _payload("status", "Where it was then.", models.DeliveryStatus)
+    tracking_number: str | None = _payload("tracking_number", "The carrier's number then.")
+    delivery: Delivery | None = relation(
+        deliveries.by_id, to="Delivery", about="The delivery as it is by now."
+    )
+
+
+@strawberry.type(description="An app was installed, agreed, was changed or was uninstalled.")
+class AppInstallationEvent:
+    id: strawberry.ID = _event_id()
+    occurred_at: datetime = _event_field("created_at", "When it happened.")
+    status: models.InstallationStatus = _payload(
+        "status", "Where it stood then.", models.InstallationStatus
+    )
+    installation: AppInstallation | None = relation(
+        app_installations.by_id, to="AppInstallation", about="The installation as it is by now."
+    )
+
+
 @strawberry.type(description="A balance moved.")
 class BalanceEvent:
     id: strawberry.ID = _event_id()
@@ -106,6 +138,30 @@ class BalanceEvent:
     balance: Balance | None = relation(
         balances.by_id, to="Balance", about="The balance as it is by now."
     )
+
+
+@strawberry.type(description="Something happened to something in a store.")
+class StoreEvent:
+    id: strawberry.ID = _event_id()
+    topic: str = _event_field("topic", "What happened: order.created, product.updated.")
+    occurred_at: datetime = _event_field("created_at", "When it happened.")
+
+    @strawberry.field(description="The id of the row that it happened to, good for `node`.")
+    def subject_id(self) -> strawberry.ID:
+        return strawberry.ID(_subject(self))
+
+    @strawberry.field(
+        description="That row as it is by now; null where it is gone.", graphql_type=Node | None
+    )
+    async def node(self, info: Info) -> Any:
+        return await find(info, _subject(self))
+
+
+def _subject(occurred: Any) -> str:
+    """The global id of what an event is about."""
+    event: EventRecord = occurred.event
+    noun = "".join(part.capitalize() for part in event.subject_type.split("_"))
+    return global_id(noun, event.subject_id)
 
 
 def _after(text: strawberry.ID | None) -> int | None:
@@ -140,13 +196,19 @@ async def _one(
 
 
 async def _all(
-    info: Info, permission: str, subject: str, store_id: strawberry.ID | None, after: Any
+    info: Info,
+    permission: str | None,
+    subject: str | None,
+    store_id: strawberry.ID | None,
+    after: Any,
+    *,
+    topics: frozenset[str] | None = None,
 ) -> AsyncGenerator[_Occurred]:
     ctx, key = info.context, None
     if store_id is not None:
         key = key_of("Store", str(store_id))
         await fetch.find(ctx, stores.by_id, -1 if key is None else key, (), what="store")
-    interest = Interest(ctx.require(permission), subject, store_id=key)
+    interest = Interest(ctx.require(permission), subject, store_id=key, topics=topics)
     async for event in _follow(info, interest, after):
         yield event
 
@@ -189,6 +251,37 @@ class Subscription:
         self, info: Info, store_id: StoreId = None, after: After = None
     ) -> AsyncGenerator[Any]:
         async for event in _all(info, "job:view", JOB, store_id, after):
+            yield event
+
+    @strawberry.subscription(
+        description="New events of all parcels that you may see, or of one store's.",
+        graphql_type=DeliveryEvent,
+    )
+    async def deliveries(
+        self, info: Info, store_id: StoreId = None, after: After = None
+    ) -> AsyncGenerator[Any]:
+        async for event in _all(info, "order:view", DELIVERY, store_id, after):
+            yield event
+
+    @strawberry.subscription(
+        description="New events of the apps in all stores that you may see, or in one.",
+        graphql_type=AppInstallationEvent,
+    )
+    async def app_installations(
+        self, info: Info, store_id: StoreId = None, after: After = None
+    ) -> AsyncGenerator[Any]:
+        async for event in _all(info, "app:view", INSTALLATION, store_id, after):
+            yield event
+
+    @strawberry.subscription(
+        description="New events of everything that you may see, or of one store.",
+        graphql_type=StoreEvent,
+    )
+    async def events(
+        self, info: Info, store_id: StoreId = None, topics: TopicList = None, after: After = None
+    ) -> AsyncGenerator[Any]:
+        wanted = None if topics is None else frozenset(checked_topics(topics))
+        async for event in _all(info, None, None, store_id, after, topics=wanted):
             yield event
 
     @strawberry.subscription(

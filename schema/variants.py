@@ -7,7 +7,17 @@ from uuid import UUID
 import strawberry
 
 from db import models
-from resolvers import offers, options, order_lines, products, stock_items, stores, variants
+from resolvers import (
+    files,
+    offers,
+    options,
+    order_lines,
+    products,
+    stock_adjustments,
+    stock_items,
+    stores,
+    variants,
+)
 from schema.payloads import UserError, deleted_id, errors_field, mutation
 from schema.relations import (
     Connection,
@@ -23,6 +33,7 @@ from schema.relations import (
 from schema.scalars import JSON, Money
 
 if TYPE_CHECKING:
+    from schema.files import File
     from schema.offers import Offer
     from schema.orders import OrderLine
     from schema.products import Product
@@ -33,6 +44,7 @@ _V = models.Variant
 
 @noun(models.Option, options.by_id, 'A way in which the variants of a product differ: "Size".')
 class Option(Node):
+    uuid: UUID = plain("The id under which old interfaces know it.")
     name: str = plain("What differs.")
     choices: list[str] = plain("Its values, in order.")
     position: int = plain("Its place among the product's options.")
@@ -85,6 +97,12 @@ class Variant(Node):
     offers: Connection[Annotated["Offer", strawberry.lazy("schema.offers")]] = connection(
         offers.of_variants, to="Offer", on=_V.id, about="What merchants elsewhere ask for it."
     )
+    images: list[Annotated["File", strawberry.lazy("schema.files")]] = relation(
+        files.images_of_variants, to="File", on=_V.id, about="Its pictures, in order."
+    )
+    downloads: list[Annotated["File", strawberry.lazy("schema.files")]] = relation(
+        files.downloads_of_variants, to="File", on=_V.id, about="What its buyers may download."
+    )
 
 
 @strawberry.type(description="What became of a variant.")
@@ -117,7 +135,7 @@ class VariantMutation:
         variants.delete, "Delete a variant with its offers; a product keeps at least one."
     )
     adjust_stock: VariantPayload = mutation(
-        variants.adjust_stock, "Change a variant's stock by some units, or to a count."
+        stock_adjustments.adjust, "Change a variant's stock by some units, or to a count."
     )
     add_stock_items: VariantPayload = mutation(
         stock_items.add, "Put digital goods in stock, to be handed over one by one."

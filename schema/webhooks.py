@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import strawberry
 
 from db import models
-from resolvers import orders, stores, webhook_deliveries, webhook_endpoints
+from resolvers import (
+    app_installations,
+    orders,
+    stores,
+    webhook_deliveries,
+    webhook_endpoints,
+)
 from resolvers.context import Context
 from schema.arguments import graphql_enum
 from schema.payloads import UserError, deleted_id, errors_field, from_result, mutation
@@ -24,6 +30,7 @@ from schema.relations import (
 )
 
 if TYPE_CHECKING:
+    from schema.apps import AppInstallation
     from schema.orders import Order
     from schema.stores import Store
 
@@ -94,7 +101,13 @@ class WebhookDelivery(Node):
         webhook_endpoints.by_id,
         to="WebhookEndpoint",
         on=_D.endpoint_id,
-        about="Who is told; null for an order's own address, and once deleted.",
+        about="Who is told; null for an order's own address, for an app, and once deleted.",
+    )
+    installation: Annotated["AppInstallation", strawberry.lazy("schema.apps")] | None = relation(
+        app_installations.by_id,
+        to="AppInstallation",
+        on=_D.installation_id,
+        about="The app that is told, and where it is installed.",
     )
     order: Annotated["Order", strawberry.lazy("schema.orders")] | None = relation(
         orders.by_id, to="Order", on=_D.order_id, about="The order that it is about."
@@ -151,7 +164,7 @@ class WebhookQuery:
     webhook_deliveries: Connection[WebhookDelivery] = connection(
         webhook_deliveries.listing,
         to="WebhookDelivery",
-        about="Messages to webhooks, to endpoints and to the addresses that orders name.",
+        about="Messages to webhooks: to endpoints, to apps, and to addresses that orders name.",
     )
 
 

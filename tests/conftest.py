@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -14,14 +15,16 @@ from app.settings import Settings
 from app.web import create_app
 from db.engine import Database, connect
 from engine import drivers
+from providers import storage
 from providers.chain import SimulatedChain
 from providers.memory import MemoryLimiter, NoJobs
 from resolvers.feed import Feed
-from resolvers.services import Services
+from resolvers.services import Services, Storage
 from resolvers.vault import Vault
 from tests import databases
 from tests.databases import POSTGRES
-from tests.kit import Client, GraphQL, Make, Rest, instamarket_door
+from tests.kit import Client, GraphQL, Make, Rest, instamarket_door, xpage_door
+from tests.s3 import S3, serving
 
 REDIS = os.environ.get("STOREGRAPH_TEST_REDIS_URL")
 REQUIRED = os.environ.get("STOREGRAPH_TEST_REQUIRE_SERVICES") == "1"
@@ -97,12 +100,34 @@ async def services(database: Database) -> AsyncGenerator[Services]:
         limiter=MemoryLimiter(),
         chain=SimulatedChain(database, {}),
         jobs=NoJobs(),
+        storage=storage.memory(),
     )
     running = asyncio.create_task(feed.run())
     yield made
     running.cancel()
     with suppress(asyncio.CancelledError):
         await running
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[S3]:
+    """A server that speaks S3, for all tests of this process."""
+    with serving() as server:
+        yield server
+
+
+@pytest.fixture(params=["memory", "local", "s3"])
+def kept(request: pytest.FixtureRequest, tmp_path: Path, services: Services) -> Storage:
+    """Each kind of storage in turn, empty; and it is the one of the services."""
+    match request.param:
+        case "local":
+            services.storage = storage.local(tmp_path / "files")
+        case "s3":
+            server: S3 = request.getfixturevalue("s3")
+            services.storage = server.storage(server.new_bucket())
+        case _:
+            pass
+    return services.storage
 
 
 @pytest.fixture
@@ -122,12 +147,16 @@ def gql(client: Client) -> GraphQL:
 
 
 @pytest.fixture
-def statements(database: Database) -> Iterator[list[str]]:
+def statements(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """Every SQL statement of requests since the test began, or since ``.clear()``.
 
-    The feed reads in the background at moments of its own; its statements are not counted.
+    The feed reads in the background at moments of its own; its statements are not counted. Who asks
+    is looked up by each request, so that no count depends on how much time has passed.
     """
     seen: list[str] = []
+    moments = count()
+    for driver in (drivers.SqliteDriver, drivers.PostgresDriver):
+        monkeypatch.setattr(driver, "moment", lambda _: next(moments))
 
     def record(*call: object) -> None:
         text = str(call[2])
@@ -151,4 +180,10 @@ def statements(database: Database) -> Iterator[list[str]]:
 @pytest.fixture
 async def instamarket(services: Services, settings: Settings) -> AsyncGenerator[Rest]:
     async with instamarket_door(services, settings) as door:
+        yield door
+
+
+@pytest.fixture
+async def xpage(services: Services, settings: Settings) -> AsyncGenerator[Rest]:
+    async with xpage_door(services, settings) as door:
         yield door

@@ -2,16 +2,18 @@
 
 import hashlib
 import hmac
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from inspect import signature
+from io import BytesIO
 from typing import Any, TypeVar
 from urllib.parse import quote
 from uuid import uuid4
 
 import orjson
-from aiohttp import web
+from aiohttp import FormData, web
 from aiohttp.test_utils import TestClient, TestServer
 from sqlalchemy import Enum as SqlEnum
 from sqlalchemy import case, func, select
@@ -22,16 +24,19 @@ from app.web import create_app
 from db import models
 from db.base import Base, UtcDateTime, now
 from jobs.runner import Runner
-from resolvers import identity, keys, ledger
+from resolvers import app_tokens, identity, keys, ledger, search
 from resolvers.jobs import OPEN
 from resolvers.money import micro
 from resolvers.services import Services
 from resolvers.viewer import WHOLESALE
 from rest_compat.dialect import Contract, check
 from rest_compat.instamarket import instamarket
+from rest_compat.xpage import xpage
+from rest_compat.xpage.permissions import PERMISSIONS
 
 Client = TestClient[web.Request, web.Application]
 R = TypeVar("R", bound=Base)
+_GRANTED = sorted(f"{name}:{verb}" for name, verbs in PERMISSIONS.items() for verb in verbs)
 
 
 def gid(row: Any) -> str:
@@ -97,7 +102,7 @@ class Make:
         self, product: models.Product, *, price: str = "10.00", **columns: Any
     ) -> models.Variant:
         values = {"sku": f"SKU-{self._next()}", "currency": product.currency, **columns}
-        return await self.save(
+        variant = await self.save(
             models.Variant(
                 organization_id=product.organization_id,
                 store_id=product.store_id,
@@ -106,6 +111,9 @@ class Make:
                 **values,
             )
         )
+        async with self.services.database.write() as session:
+            await search.refresh(session, product.id)
+        return variant
 
     async def only_variant(self, product: models.Product) -> models.Variant:
         async with self.services.database.write() as session:
@@ -133,8 +141,61 @@ class Make:
             )
 
     async def customer(self, store: models.Store, **columns: Any) -> models.Customer:
-        values = {"email": f"c{self._next()}@example.com", "first_name": "Ada", **columns}
+        values = {
+            "email": f"c{self._next()}@example.com",
+            "first_name": "Ada",
+            "currency": store.currency,
+            **columns,
+        }
         return await self.save(models.Customer(**self._of(store), **values))
+
+    async def order(
+        self, store: models.Store, *, total: str = "10.00", **columns: Any
+    ) -> models.Order:
+        """An order without lines, pending unless told otherwise."""
+        amount = micro(total)
+        values = {
+            "ref": f"REF-{self._next()}",
+            "currency": store.currency,
+            "subtotal": amount,
+            "total": amount,
+            "quantity": 1,
+            **columns,
+        }
+        return await self.save(models.Order(**self._of(store), **values))
+
+    async def order_line(
+        self, order: models.Order, variant: models.Variant | None = None, **columns: Any
+    ) -> models.OrderLine:
+        values = {"title": "Lamp", "quantity": 1, "unit_price": order.total, **columns}
+        return await self.save(
+            models.OrderLine(
+                **self._part(order),
+                product_id=variant.product_id if variant else None,
+                variant_id=variant.id if variant else None,
+                total=values["unit_price"] * values["quantity"],
+                currency=order.currency,
+                **values,
+            )
+        )
+
+    async def delivery(self, order: models.Order, **columns: Any) -> models.Delivery:
+        return await self.save(models.Delivery(**self._part(order), **columns))
+
+    async def returned(self, order: models.Order, **columns: Any) -> models.Return:
+        """A return with its parcel, on its way unless told otherwise."""
+        status = columns.pop("status", models.DeliveryStatus.SHIPPED)
+        parcel = await self.delivery(order, status=status)
+        return await self.save(models.Return(**self._part(order), delivery_id=parcel.id, **columns))
+
+    async def refund(self, order: models.Order, **columns: Any) -> models.Refund:
+        values = {"amount": 1_000_000, "currency": order.currency, **columns}
+        return await self.save(models.Refund(**self._part(order), **values))
+
+    async def carrier(self, **columns: Any) -> models.ShippingCarrier:
+        n = self._next()
+        values = {"name": f"Carrier {n}", "code": f"carrier-{n}", **columns}
+        return await self.save(models.ShippingCarrier(**values))
 
     async def review(self, product: models.Product, **columns: Any) -> models.Review:
         values = {
@@ -196,6 +257,38 @@ class Make:
             **columns,
         }
         return await self.save(models.File(**self._of(store), **values))
+
+    async def domain(self, store: models.Store, **columns: Any) -> models.Domain:
+        values = {"name": f"shop-{self._next()}.example", **columns}
+        return await self.save(models.Domain(**self._of(store), **values))
+
+    async def landing_page(self, product: models.Product, **columns: Any) -> models.LandingPage:
+        n = self._next()
+        values = {"title": f"Page {n}", "slug": f"page-{n}", **columns}
+        return await self.save(
+            models.LandingPage(
+                organization_id=product.organization_id,
+                store_id=product.store_id,
+                product_id=product.id,
+                **values,
+            )
+        )
+
+    async def link(
+        self, file: models.File, row: Any, *, role: str = "image", position: int = 0
+    ) -> models.FileLink:
+        """A file in a role of a row."""
+        return await self.save(
+            models.FileLink(
+                organization_id=file.organization_id,
+                store_id=file.store_id,
+                file_id=file.id,
+                subject_type=type(row).__name__,
+                subject_id=row.id,
+                role=role,
+                position=position,
+            )
+        )
 
     async def row(self, kind: type[R], of: str) -> R:
         """A row of any kind that an organization may see, with all the rows that it needs."""
@@ -261,6 +354,51 @@ class Make:
             of, permissions=WHOLESALE, store_id=store.id, own_only=True, **columns
         )
 
+    async def installed(
+        self,
+        store: models.Store,
+        *,
+        permissions: Iterable[str] | None = None,
+        topics: Sequence[str] = (),
+        webhook_url: str | None = None,
+        app: models.App | None = None,
+        status: models.InstallationStatus = models.InstallationStatus.ACTIVE,
+    ) -> "Installed":
+        """An app in a store, granted everything unless told otherwise, and a token of it."""
+        granted = _GRANTED if permissions is None else sorted(permissions)
+        secret, signing, token = (f"{mark}{uuid4().hex}" for mark in ("secret_", "sign_", "xpt_"))
+        app = app or await self.save(
+            models.App(
+                organization_id=store.organization_id,
+                name=f"App {self._next()}",
+                client_id=f"public_{uuid4().hex}",
+                secret_hash=app_tokens.token_hash(secret),
+                signing_secret_encrypted=self.services.vault.seal(signing),
+                permissions=granted,
+                topics=list(topics),
+                webhook_url=webhook_url,
+            )
+        )
+        row = await self.save(
+            models.AppInstallation(
+                **self._of(store),
+                app_id=app.id,
+                app_name=app.name,
+                permissions=granted,
+                status=status,
+            )
+        )
+        await self.save(
+            models.AppToken(
+                organization_id=app.organization_id,
+                app_id=app.id,
+                installation_id=row.id,
+                token_hash=app_tokens.token_hash(token),
+                expires_at=now() + timedelta(hours=1),
+            )
+        )
+        return Installed(app, row, token, secret, signing)
+
     async def save(self, row: R) -> R:
         async with self.services.database.write() as session:
             session.add(row)
@@ -268,6 +406,13 @@ class Make:
 
     def _of(self, store: models.Store) -> dict[str, Any]:
         return {"organization_id": store.organization_id, "store_id": store.id}
+
+    def _part(self, order: models.Order) -> dict[str, Any]:
+        return {
+            "organization_id": order.organization_id,
+            "store_id": order.store_id,
+            "order_id": order.id,
+        }
 
 
 def _row_of(table: Any) -> Any:
@@ -285,30 +430,52 @@ class Key:
         return {"X-API-Key": self.clear}
 
 
+@dataclass(frozen=True)
+class Part:
+    """A file that goes with a document, as the value of a variable or somewhere inside one."""
+
+    content: bytes
+    name: str = "file"
+    content_type: str = "application/octet-stream"
+
+
 @dataclass
 class GraphQL:
     """Send documents. ``data`` insists on success, the call itself returns the whole answer."""
 
     client: Client
 
-    async def __call__(self, query: str, *, key: Key | None = None, **variables: Any) -> Any:
+    async def __call__(
+        self, query: str, *, key: "Key | Installed | None" = None, **variables: Any
+    ) -> Any:
         message = {"query": query, "variables": variables}
-        headers = key.headers if key else {}
-        response = await self.client.post("/graphql", json=message, headers=headers)
+        headers, files = key.headers if key else {}, dict[str, Part]()
+        message["variables"] = _without_files(variables, "variables", files)
+        sent: dict[str, Any] = {"json": message}
+        if files:
+            headers = {**headers, "GraphQL-Require-Preflight": "1"}
+            sent = {"data": _form_of(message, files)}
+        response = await self.client.post("/graphql", headers=headers, **sent)
         return await response.json()
 
-    async def data(self, query: str, *, key: Key | None = None, **variables: Any) -> Any:
+    async def data(
+        self, query: str, *, key: "Key | Installed | None" = None, **variables: Any
+    ) -> Any:
         answer = await self(query, key=key, **variables)
         assert "errors" not in answer, answer["errors"]
         return answer["data"]
 
-    async def done(self, query: str, *, key: Key | None = None, **variables: Any) -> Any:
+    async def done(
+        self, query: str, *, key: "Key | Installed | None" = None, **variables: Any
+    ) -> Any:
         """The payload of a mutation, which must have succeeded."""
         [payload] = (await self.data(query, key=key, **variables)).values()
         assert payload["errors"] == []
         return payload
 
-    async def refused(self, query: str, *, key: Key | None = None, **variables: Any) -> list[str]:
+    async def refused(
+        self, query: str, *, key: "Key | Installed | None" = None, **variables: Any
+    ) -> list[str]:
         """Why a mutation was refused: ``["CONFLICT input.slug"]``."""
         [payload] = (await self.data(query, key=key, **variables)).values()
         assert payload["errors"], payload
@@ -316,6 +483,35 @@ class GraphQL:
             " ".join([error["code"], ".".join(error["field"] or [])]).strip()
             for error in payload["errors"]
         ]
+
+
+def _without_files(value: Any, path: str, found: dict[str, Part]) -> Any:
+    match value:
+        case Part():
+            found[path] = value
+            return None
+        case dict():
+            return {name: _without_files(v, f"{path}.{name}", found) for name, v in value.items()}
+        case list():
+            return [_without_files(v, f"{path}.{n}", found) for n, v in enumerate(value)]
+        case _:
+            return value
+
+
+def _form_of(message: Any, files: Mapping[str, Part]) -> FormData:
+    form = FormData()
+    form.add_field("operations", orjson.dumps(message).decode())
+    form.add_field("map", orjson.dumps({path: [path] for path in files}).decode())
+    for path, part in files.items():
+        form.add_field(
+            path, BytesIO(part.content), filename=part.name, content_type=part.content_type
+        )
+    return form
+
+
+async def stored(services: Services) -> list[str]:
+    """The keys of all bytes in the storage of files."""
+    return sorted([each.key async for each in services.storage.objects()])
 
 
 async def work(services: Services) -> int:
@@ -437,8 +633,9 @@ class Rest:
         self,
         operation_id: str,
         *,
-        key: Key | None = None,
+        key: "Key | Installed | None" = None,
         body: Any = None,
+        form: FormData | None = None,
         headers: Mapping[str, str] | None = None,
         **parameters: Any,
     ) -> Reply:
@@ -446,14 +643,18 @@ class Rest:
         operation = self.contract.operation(operation_id)
         inside = {each.name for each in operation.parameters if each.place == "path"}
         path = operation.path.format(**{name: quote(str(parameters[name])) for name in inside})
-        query = {name: str(value) for name, value in parameters.items() if name not in inside}
+        query = {
+            name: [str(each) for each in value] if isinstance(value, list) else str(value)
+            for name, value in parameters.items()
+            if name not in inside
+        }
         sent = dict(headers or {}) | (key.headers if key else {})
         if body is not None:
             sent.setdefault("Content-Type", "application/json")
         response = await self.client.request(
             operation.method,
             URL(self.contract.prefix + path, encoded=True).with_query(query),
-            data=body if body is None or isinstance(body, bytes) else orjson.dumps(body),
+            data=form or (body if body is None or isinstance(body, bytes) else orjson.dumps(body)),
             headers=sent,
         )
         content = await response.read()
@@ -467,6 +668,30 @@ class Rest:
         reply = await self(operation_id, **call)
         assert 200 <= reply.status < 300, (reply.status, reply.body)
         return reply.body
+
+
+@dataclass(frozen=True)
+class Installed:
+    """An app in a store; ``clear`` is a token for this installation, and the app's secrets."""
+
+    app: models.App
+    row: models.AppInstallation
+    clear: str
+    client_secret: str
+    signing_secret: str
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.clear}"}
+
+
+@asynccontextmanager
+async def xpage_door(services: Services, settings: Settings) -> AsyncGenerator[Rest]:
+    """The gateway with xPage in it, whose every answer is checked on both sides."""
+    dialect = xpage(services, check_answers=True)
+    app = create_app(services, settings, dialects=[dialect])
+    async with TestClient(TestServer(app)) as client:
+        yield Rest(client, dialect.contract)
 
 
 @asynccontextmanager

@@ -377,3 +377,66 @@ def test_a_port_that_is_taken_is_told_in_one_line(
             assert server.process.wait(60) == 1
             assert "address already in use" in server.said().lower()
             assert "Traceback" not in server.said()
+
+
+def test_an_app_is_registered_installed_and_taken_away(seeded: Cli, tmp_path: Path) -> None:
+    door = json.loads((tmp_path / "demo-credentials.json").read_text())["xpage"]
+    slug = organization(seeded)
+    made = seeded(
+        "apps", "register", "Till", "--organization", slug, "--permission", "order:view",
+        "--permission", "product:view", "--webhook-url", "https://till.example/hook",
+        "--topic", "order.*",
+    )  # fmt: skip
+    assert made.exit_code == 0, made.stderr
+    [client_id] = re.findall(r"Client id: +(public_\w{32})$", made.stdout, re.MULTILINE)
+    [secret] = re.findall(r"Client secret: +(secret_\w{64})$", made.stdout, re.MULTILINE)
+    [signing] = re.findall(r"Signing secret: +(signing_\w{64})$", made.stdout, re.MULTILINE)
+
+    given = seeded("apps", "install", client_id, "2", "--permission", "order:view")
+    assert given.exit_code == 0, given.stderr
+    [number] = re.findall(r"Installation (\d+) is active; its install_id is", given.stdout)
+    again = seeded("apps", "install", client_id, "2")
+    assert (again.exit_code, "installed already" in again.stderr) == (1, True)
+    listed = seeded("apps", "list").stdout
+    lines = [line for line in listed.splitlines() if client_id in line or door["client_id"] in line]
+    assert [line.count("active") for line in lines] == [1, 1]
+    assert secret not in listed
+    assert signing not in listed
+
+    fresh = seeded("apps", "rotate", client_id)
+    assert re.search(r"^Client secret: secret_\w{64}$", fresh.stdout, re.MULTILINE)
+    assert secret not in fresh.stdout
+    assert "Signing secret: signing_" in seeded("apps", "rotate", client_id, "--signing").stdout
+    assert seeded("apps", "uninstall", number).exit_code == 0
+    [line] = [line for line in seeded("apps", "list").stdout.splitlines() if client_id in line]
+    assert "uninstalled" in line
+
+    audit = seeded("audit", "--last", "5").stdout
+    assert re.findall(r"│ cli +│ (\w+)", audit) == [
+        "uninstall",
+        "rotate_secret",
+        "rotate_secret",
+        "install",
+        "register",
+    ]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["install", "public_nobody", "2"],
+        ["install", "public_nobody", "999"],
+        ["uninstall", "999"],
+        ["rotate", "public_nobody"],
+        ["register", "Till", "--organization", "harbourline", "--permission", "order:fly"],
+        ["register", "Till", "--organization", "nobody"],
+    ],
+)
+def test_what_makes_no_sense_to_apps_is_refused_in_one_line(
+    seeded: Cli, command: list[str]
+) -> None:
+    result = seeded("apps", *command)
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("Error: ")
+    assert "Traceback" not in result.stderr

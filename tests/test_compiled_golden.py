@@ -60,6 +60,7 @@ VARIABLES: dict[str, dict[str, Any]] = {
     "order_list": {"before": encode_cursor("created_at_desc", datetime(2000, 1, 1, tzinfo=UTC), 1)},
     "product_list": {"after": encode_cursor("id_asc", 0, 0)},
     "product_page": {"id": global_id("Product", 1)},
+    "product_search": {"words": "Crème brûlée"},
     "product_variants": {},
 }
 
@@ -157,6 +158,7 @@ async def _filled(make: Make) -> tuple[models.Store, models.Product]:
         )
         wares.append(product)
         await make.save(models.Option(**inside, product_id=product.id, name="Size"))
+        await make.save(models.Property(**inside, product_id=product.id, name="Fit", value="L"))
         variant = await make.variant(product)
         for each in (variant, await make.variant(product)):
             await make.offer(each)

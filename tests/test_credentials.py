@@ -1,15 +1,24 @@
 """Credentials of the demo in the data folder."""
 
 import stat
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import orjson
+import pytest
+from sqlalchemy import select, update
 
 from app import credentials
-from app.credentials import DemoKeys
+from app.credentials import DemoApp, DemoKeys
 from app.settings import Settings
+from db import models
+from db.base import now
+from resolvers.services import Services
+from tests.kit import Installed, Make, Rest, everything
 
-KEYS = DemoKeys("sg_one", "sg_two", "sg_three", "sg_four", "0123")
+APP = DemoApp("public_1", "secret_1", "550e8400-e29b-41d4-a716-446655440000", "xpt_1")
+KEYS = DemoKeys("sg_one", "sg_two", "sg_three", "sg_four", "0123", APP)
 
 
 def test_credentials_are_kept_where_only_their_owner_reads_them(tmp_path: Path) -> None:
@@ -27,6 +36,13 @@ def test_credentials_are_kept_where_only_their_owner_reads_them(tmp_path: Path) 
         "headers": {"X-API-Key": "sg_three"},
         "signed": {"headers": {"X-API-Key": "sg_four"}, "hmac_secret": "0123"},
         "admin": {"headers": {"Authorization": f"Bearer {token}"}},
+    }
+    assert doors["xpage"] == {
+        "base_url": "http://127.0.0.1:8123/xpage/api/apps/v1",
+        "client_id": "public_1",
+        "client_secret": "secret_1",
+        "install_id": "550e8400-e29b-41d4-a716-446655440000",
+        "headers": {"Authorization": "Bearer xpt_1"},
     }
     for file in settings.data_dir.iterdir():
         assert stat.S_IMODE(file.stat().st_mode) == 0o600, file
@@ -54,3 +70,69 @@ def test_without_a_demo_the_operators_routes_need_a_configured_token(tmp_path: P
     random = credentials.admin_token(Settings(data_dir=tmp_path))
     assert random
     assert credentials.admin_token(Settings(data_dir=tmp_path)) == random
+
+
+def test_credentials_of_an_older_demo_without_an_app_stay_without(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path)
+    path = credentials.keep(settings, replace(KEYS, app=None))
+
+    credentials.refresh(settings, base_url="https://shop.example")
+
+    doors = orjson.loads(path.read_bytes())
+    assert list(doors) == ["graphql", "instamarket"]
+
+
+async def kept(settings: Settings, services: Services, app: Installed) -> Path:
+    given = DemoApp(app.app.client_id, app.client_secret, str(app.row.uuid), app.clear)
+    path = credentials.keep(settings, replace(KEYS, app=given))
+    await credentials.renew(settings, services)
+    return path
+
+
+def token_in(path: Path) -> str:
+    headers = orjson.loads(path.read_bytes())["xpage"]["headers"]
+    return headers["Authorization"].removeprefix("Bearer ")
+
+
+@pytest.mark.parametrize("hours", [23, 2, -2])
+async def test_a_start_gives_the_app_a_fresh_token_where_its_own_ends_soon(
+    services: Services, settings: Settings, make: Make, xpage: Rest, hours: int
+) -> None:
+    app = await make.installed(await make.store())
+    async with services.database.write() as tx:
+        await tx.execute(update(models.AppToken).values(expires_at=now() + timedelta(hours=hours)))
+
+    path = await kept(settings, services, app)
+
+    token = token_in(path)
+    assert (token == app.clear) is (hours == 23)
+    called = await xpage("list_shipping_carriers", headers={"Authorization": f"Bearer {token}"})
+    assert called.status not in (401, 403)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    async with services.database.read() as connection:
+        ends = (await connection.execute(select(models.AppToken.expires_at))).scalars().all()
+    assert max(ends) > now() + timedelta(hours=22)
+    before = path.read_bytes()
+    await credentials.renew(settings, services)
+    assert path.read_bytes() == before
+
+
+async def test_an_app_with_another_secret_keeps_what_it_has(
+    services: Services, settings: Settings, make: Make
+) -> None:
+    app = await make.installed(await make.store())
+    async with services.database.write() as tx:
+        await tx.execute(update(models.App).values(secret_hash="another"))
+        await tx.execute(update(models.AppToken).values(expires_at=now()))
+    before = await everything(services)
+
+    path = await kept(settings, services, app)
+
+    assert token_in(path) == app.clear
+    assert await everything(services) == before
+
+
+async def test_without_a_demo_nothing_is_renewed(services: Services, settings: Settings) -> None:
+    await credentials.renew(settings, services)
+
+    assert not (settings.data_dir / credentials.FILE).exists()

@@ -1,4 +1,7 @@
-from tests.kit import GraphQL, Make, events, gid
+import asyncio
+
+from db import models
+from tests.kit import GraphQL, Make, events, everything, gid
 
 CREATE = """mutation ($input: NewCustomer!, $once: String) {
   createCustomer(input: $input, idempotencyKey: $once) {
@@ -97,3 +100,89 @@ async def test_pages_go_on_where_names_are_missing(gql: GraphQL, make: Make) -> 
             break
 
     assert seen == [None, None, "a@example.com"]
+
+
+async def test_an_address_is_one_customers_in_a_store(gql: GraphQL, make: Make) -> None:
+    store, key = await make.store(), await make.key()
+    ada = await make.customer(store, email="ada@example.com")
+    bob = await make.customer(store, email="bob@example.com")
+    before = await everything(make.services)
+
+    new = {"storeId": gid(store), "email": "ADA@example.com"}
+    assert await gql.refused(CREATE, key=key, input=new) == ["CONFLICT input.email"]
+    changes = {"email": "Ada@Example.com", "city": "Ulm"}
+    refusals = await gql.refused(UPDATE, key=key, id=gid(bob), changes=changes)
+
+    assert refusals == ["CONFLICT changes.email"]
+    assert await everything(make.services) == before
+    changed = await gql.done(UPDATE, key=key, id=gid(ada), changes=changes)
+    assert changed["customer"]["email"] == "Ada@Example.com"
+    await gql.done(UPDATE, key=key, id=gid(ada), changes={"email": None})
+    await gql.done(UPDATE, key=key, id=gid(bob), changes=changes)
+    elsewhere = {"storeId": gid(await make.store()), "email": "ada@example.com"}
+    await gql.done(CREATE, key=key, input=elsewhere)
+
+
+async def test_of_many_changes_to_one_address_one_is_made(gql: GraphQL, make: Make) -> None:
+    store, key = await make.store(), await make.key()
+    ids = [gid(await make.customer(store)) for _ in range(6)]
+
+    answers = await asyncio.gather(
+        *(gql.data(UPDATE, key=key, id=each, changes={"email": "one@example.com"}) for each in ids)
+    )
+
+    errors = [answer["updateCustomer"]["errors"] for answer in answers]
+    conflict = [{"code": "CONFLICT", "field": ["changes", "email"]}]
+    assert sorted(map(bool, errors)) == [False] + [True] * 5
+    assert all(error in ([], conflict) for error in errors)
+
+
+async def test_the_address_of_a_deleted_customer_is_free_and_all_hear_of_it(
+    gql: GraphQL, make: Make
+) -> None:
+    store, key = await make.store(), await make.key()
+    customer = await make.customer(store, email="ada@example.com")
+
+    await gql.done(DELETE, key=key, id=gid(customer))
+
+    await gql.done(CREATE, key=key, input={"storeId": gid(store), "email": "ADA@example.com"})
+    [event] = await events(make.services, "customer.deleted")
+    assert (event.subject_type, event.subject_id) == ("customer", customer.id)
+
+
+async def test_customers_say_whether_they_want_to_be_written_to(gql: GraphQL, make: Make) -> None:
+    store, key = await make.store(), await make.key()
+    new = {"storeId": gid(store), "subscriptionStatus": "SUBSCRIBED"}
+    ada = (await gql.done(CREATE, key=key, input=new))["customer"]["id"]
+    bob = gid(await make.customer(store))
+    query = """query ($filter: CustomerFilter, $sort: CustomerSort) {
+      customers(filter: $filter, sort: $sort) { nodes { id subscriptionStatus } } }"""
+
+    found = await gql.data(query, key=key, sort="SUBSCRIPTION_STATUS_DESC")
+
+    assert found["customers"]["nodes"] == [
+        {"id": ada, "subscriptionStatus": "SUBSCRIBED"},
+        {"id": bob, "subscriptionStatus": "NOT_SUBSCRIBED"},
+    ]
+    await gql.done(UPDATE, key=key, id=ada, changes={"subscriptionStatus": "NOT_SUBSCRIBED"})
+    found = await gql.data(query, key=key, filter={"subscriptionStatus": "SUBSCRIBED"})
+    assert found["customers"]["nodes"] == []
+
+
+async def test_a_customer_knows_their_latest_order(
+    gql: GraphQL, make: Make, statements: list[str]
+) -> None:
+    store, key = await make.store(), await make.key()
+    order = await make.row(models.Order, "Acme")
+    ada = await make.customer(store, latest_order_id=order.id)
+    await make.customer(store)
+    query = "{ customers(sort: ID_ASC) { nodes { id latestOrder { id } } } }"
+    await gql.data(query, key=key)
+    statements.clear()
+
+    found = await gql.data(query, key=key)
+
+    first, second = found["customers"]["nodes"]
+    assert first == {"id": gid(ada), "latestOrder": {"id": gid(order)}}
+    assert second["latestOrder"] is None
+    assert len(statements) == 3  # who asks, the customers, their orders

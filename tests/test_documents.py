@@ -30,8 +30,9 @@ STATEMENTS = {
     "catalogue_page": 11,
     "customer_page": 12,
     "dashboard": 16,
+    "landing_page_list": 9,
     "order_list": 8,
-    "product_page": 9,
+    "product_page": 11,
 }
 
 
@@ -78,6 +79,9 @@ async def _variables(services: Services) -> dict[str, dict[str, Any]]:
         "order_list": {"filter": {"storeId": store, "paymentStatus": ["PAID"]}},
         "customer_page": {"id": global_id("Customer", await _busiest(services))},
         "dashboard": {"storeId": store, "since": (now() - timedelta(days=30)).isoformat()},
+        "landing_page_list": {
+            "storeId": global_id("Store", await _most(services, models.LandingPage.store_id))
+        },
         "balance_page": {},
     }
 

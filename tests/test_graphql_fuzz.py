@@ -29,6 +29,7 @@ def fuzz(url: str, headers: dict[str, str], ids: list[str]) -> tuple[int, set[st
         "Decimal": st.sampled_from(["1.5", "-3", "1e30", "NaN"]).map(nodes.String),
         "UUID": st.uuids().map(str).map(nodes.String),
         "JSON": st.sampled_from(["{}", "[1]"]).map(nodes.String),
+        "Upload": st.just("no file").map(nodes.String),
         "ID": st.sampled_from([*ids, "x", ""]).map(nodes.String),
     }
 

@@ -17,6 +17,7 @@ from app.assembly import vault
 from app.settings import Settings
 from db import migrate, models
 from db.engine import connect
+from providers import storage
 from providers.chain import SimulatedChain
 from providers.memory import MemoryLimiter, NoJobs
 from resolvers.feed import Feed
@@ -88,6 +89,7 @@ async def prepared(url: str, settings: Settings) -> AsyncGenerator[Services]:
         limiter=MemoryLimiter(),
         chain=SimulatedChain(database, {}),
         jobs=NoJobs(),
+        storage=storage.memory(),
     )
     await database.close()
 

@@ -3,6 +3,8 @@
 import asyncio
 
 import pytest
+from alembic import command
+from alembic.config import Config
 from sqlalchemy import CheckConstraint, Connection, inspect, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
@@ -90,6 +92,53 @@ async def test_migrations_make_every_check_of_the_row_classes(bare_database_url:
         for constraint in table.constraints
         if isinstance(constraint, CheckConstraint)
     }
+
+
+async def upgrade_to(url: str, revision: str) -> None:
+    def run(connection: Connection) -> None:
+        config = Config()
+        config.set_main_option("script_location", str(migrate.FOLDER))
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+
+    async with migrate.migrating(url) as connection:
+        await connection.run_sync(run)
+
+
+STORE = (
+    "INSERT INTO store (id, organization_id, uuid, name, subdomain, status, currency, wholesale,"
+    " created_at, updated_at, version) VALUES (1, 7, '00000000-0000-7000-8000-000000000000', 'S',"
+    " 's', 'live', 'USD', false, '2026-01-01', '2026-01-01', 1)"
+)
+CUSTOMER = (
+    "INSERT INTO customer (id, organization_id, store_id, uuid, email, order_count, amount_spent,"
+    " currency, created_at, updated_at, version, deleted_at) VALUES ({id}, 7, 1,"
+    " '00000000-0000-7000-8000-00000000000{id}', {email}, 0, 0, 'USD', '2026-01-01', '2026-01-01',"
+    " 1, {deleted})"
+)
+
+
+async def test_customers_who_shared_an_address_stay_and_the_first_keeps_it(
+    bare_database_url: str,
+) -> None:
+    await upgrade_to(bare_database_url, "0002")
+    emails = ("'a@b.example'", "'A@B.example'", "'a@b.example'", "NULL", "'c@d.example'", "''")
+    await execute(
+        bare_database_url,
+        ORGANIZATION,
+        STORE,
+        *(
+            CUSTOMER.format(id=n, email=email, deleted="'2026-01-02'" if n == 0 else "NULL")
+            for n, email in enumerate(emails)
+        ),
+    )
+
+    await migrate.upgrade(bare_database_url)
+
+    kept = "SELECT {} FROM customer WHERE email_key IS NOT NULL"
+    assert await scalar(bare_database_url, kept.format("count(*)")) == 2
+    assert await scalar(bare_database_url, kept.format("min(email_key)")) == "a@b.example"
+    assert await scalar(bare_database_url, kept.format("min(id)")) == 1
 
 
 async def test_two_processes_that_migrate_at_once_take_turns(bare_database_url: str) -> None:

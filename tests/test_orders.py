@@ -237,3 +237,66 @@ async def test_a_page_of_orders_costs_one_statement_a_level(
 
     # key, orders, lines, variants, products; no customer to look for
     assert len(statements) == 5
+
+
+async def test_orders_are_filtered_by_parcels_returns_and_refunds(gql: GraphQL, make: Make) -> None:
+    store, key = await make.store(), await make.key()
+    a, b, c = [
+        await make.order(store, ref=ref, payment_status=status, city=city)
+        for ref, status, city in (
+            ("A", models.PaymentStatus.ABANDONED, "Ulm"),
+            ("B", models.PaymentStatus.PENDING, None),
+            ("C", models.PaymentStatus.PAID, "Bonn"),
+        )
+    ]
+    await make.delivery(a, status=models.DeliveryStatus.SHIPPED)
+    await make.returned(b, status=models.DeliveryStatus.DELIVERED)
+    await make.refund(c)
+    query = """query ($filter: OrderFilter) {
+      orders(filter: $filter, sort: PAYMENT_STATUS_ASC) { totalCount nodes { ref } } }"""
+
+    for wanted, refs in (
+        (None, "BCA"),
+        ({"deliveryStatus": ["SHIPPED", "DELIVERED"]}, "A"),
+        ({"notDeliveryStatus": ["SHIPPED"]}, "BC"),
+        ({"returnStatus": ["DELIVERED"]}, "B"),
+        ({"notReturnStatus": ["DELIVERED", "SHIPPED"]}, "CA"),
+        ({"refundStatus": ["PENDING"]}, "C"),
+        ({"notRefundStatus": ["REFUNDED"]}, "BCA"),
+        ({"search": "ulm"}, "A"),
+        ({"search": str(b.uuid)}, "B"),
+    ):
+        found = (await gql.data(query, key=key, filter=wanted))["orders"]
+        assert "".join(node["ref"] for node in found["nodes"]) == refs, wanted
+        assert found["totalCount"] == len(refs)
+
+
+async def test_orders_in_the_order_of_their_payment_are_paged(gql: GraphQL, make: Make) -> None:
+    store, key = await make.store(), await make.key()
+    for status in models.PaymentStatus:
+        if status is not models.PaymentStatus.REFUNDED:
+            await make.order(store, ref=status.value, payment_status=status)
+    query = """query ($after: String) {
+      orders(first: 1, after: $after, sort: PAYMENT_STATUS_DESC) {
+        nodes { ref } pageInfo { endCursor hasNextPage } } }"""
+    found, after = [], None
+
+    while True:
+        page = (await gql.data(query, key=key, after=after))["orders"]
+        found += [node["ref"] for node in page["nodes"]]
+        after = page["pageInfo"]["endCursor"]
+        if not page["pageInfo"]["hasNextPage"]:
+            break
+
+    assert found == ["abandoned", "partially_refunded", "paid", "pending"]
+
+
+async def test_what_was_chosen_is_kept_with_the_order(shop: Shop) -> None:
+    async with shop.services.database.write() as session:
+        (await session.get_one(models.Variant, shop.variant.id)).options = {"Term": "1 year"}
+    order = (await shop.place())["order"]["id"]
+
+    query = "query ($id: ID!) { order(id: $id) { lines { options } } }"
+    data = await shop.gql.data(query, key=shop.key, id=order)
+
+    assert data["order"]["lines"] == [{"options": {"Term": "1 year"}}]

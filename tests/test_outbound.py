@@ -10,7 +10,7 @@ from aiohttp import web
 from aiohttp.test_utils import BaseTestServer, TestServer
 
 from providers.outbound import READ_AT_MOST, OutboundHttp, is_public
-from resolvers.webhook_deliveries import Answer, NoAnswer
+from resolvers.services import Answer, NoAnswer
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

@@ -185,14 +185,14 @@ async def test_options_and_variants_come_in_one_call(gql: GraphQL, make: Make) -
         ],
         "variants": [
             {"price": "7", "stock": 1, "options": {"Colour": "Red", "Size": "S"}},
-            {"price": "5", "stock": 2, "options": {"Colour": "Blue"}, "sku": "B"},
+            {"price": "5", "stock": 2, "options": {"Colour": "Blue", "Size": "S"}, "sku": "B"},
         ],
     }
 
     product = (await gql.done(CREATE, key=key, input=shirt))["product"]
 
     assert [option["name"] for option in product["options"]] == ["Colour", "Size"]
-    assert [variant["title"] for variant in product["variants"]] == ["Red / S", "Blue"]
+    assert [variant["title"] for variant in product["variants"]] == ["Red / S", "Blue / S"]
     assert (product["minPrice"], product["maxPrice"]) == ({"amount": "5.00"}, {"amount": "7.00"})
     assert product["stock"] == 3
 

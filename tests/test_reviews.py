@@ -1,7 +1,7 @@
 import asyncio
 
 from db import models
-from tests.kit import GraphQL, Key, Make, events, gid
+from tests.kit import GraphQL, Key, Make, events, everything, gid
 
 CREATE = """mutation ($input: NewReview!) { createReview(input: $input) {
   review { id status rating author product { id } store { id } customer { id } }
@@ -115,5 +115,67 @@ async def test_who_may_submit_reviews_needs_no_more(gql: GraphQL, make: Make) ->
 
     assert len(await events(make.services, "review.created")) == 1
     review = await make.review(product)
-    answer = await gql(MODERATE, key=key, id=gid(review), status="PUBLISHED")
-    assert answer["errors"][0]["extensions"]["code"] == "FORBIDDEN"
+    for answer in (
+        await gql(MODERATE, key=key, id=gid(review), status="PUBLISHED"),
+        await gql(document, key=key, input={**new, "status": "PUBLISHED"}),
+    ):
+        assert answer["errors"][0]["extensions"]["details"] == {"permission": "review:update"}
+    assert len(await events(make.services, "review.created")) == 1
+
+
+async def test_a_review_has_pictures_of_its_store_in_order(
+    gql: GraphQL, make: Make, statements: list[str]
+) -> None:
+    store, key = await make.store(), await make.key()
+    product = await make.product(store)
+    files = [await make.file(store) for _ in range(3)]
+    new = {"productId": gid(product), "author": "Ada", "rating": 5, "body": "Good."}
+    chosen = [gid(files[at]) for at in (2, 0, 2)]
+    extra = {"email": "ada@example.com", "imageIds": chosen}
+
+    review = (await gql.done(CREATE, key=key, input={**new, **extra}))["review"]
+
+    query = """query ($filter: ReviewFilter) {
+      reviews(filter: $filter) { nodes { id email images { id } } } }"""
+    wanted = {"email": "ADA@example.com"}
+    await gql.data(query, key=key, filter=wanted)
+    statements.clear()
+    found = await gql.data(query, key=key, filter=wanted)
+    images = [{"id": each} for each in chosen[:2]]
+    assert found["reviews"]["nodes"] == [
+        {"id": review["id"], "email": "ada@example.com", "images": images}
+    ]
+    assert len(statements) == 3  # who asks, the reviews, their pictures
+    await gql.done(DELETE, key=key, id=review["id"])
+    data = await gql.data("{ files { nodes { links { id } } } }", key=key)
+    assert [node["links"] for node in data["files"]["nodes"]] == [[], [], []]
+
+
+async def test_pictures_of_elsewhere_and_other_files_are_refused(gql: GraphQL, make: Make) -> None:
+    store, key = await make.store(), await make.key()
+    product = await make.product(store)
+    good, manual = await make.file(store), await make.file(store, content_type="application/pdf")
+    elsewhere, foreign = [await make.file(await make.store(of)) for of in ("Acme", "Other")]
+    new = {"productId": gid(product), "author": "Ada", "rating": 5, "body": "Good."}
+    before = await everything(make.services)
+
+    for wrong, code in ((manual, "INVALID"), (elsewhere, "NOT_FOUND"), (foreign, "NOT_FOUND")):
+        wanted = {**new, "imageIds": [gid(good), gid(wrong)]}
+        refusals = await gql.refused(CREATE, key=key, input=wanted)
+        assert refusals == [f"{code} input.imageIds.1"]
+    assert await everything(make.services) == before
+
+
+async def test_reviews_that_come_published_count_at_once_however_many(
+    gql: GraphQL, make: Make
+) -> None:
+    product, key = await make.product(await make.store()), await make.key()
+    new = {"productId": gid(product), "author": "Ada", "body": "Good.", "status": "PUBLISHED"}
+
+    await asyncio.gather(
+        *(gql.done(CREATE, key=key, input={**new, "rating": 1 + n % 5}) for n in range(10))
+    )
+
+    assert await figures(gql, key, product) == (3.0, 10)
+    await gql.done(CREATE, key=key, input={**new, "rating": 1, "status": "REJECTED"})
+    assert await figures(gql, key, product) == (3.0, 10)

@@ -15,6 +15,7 @@ from db.engine import connect
 from db.models import FulfillmentStatus as F
 from db.models import Order, OrderLine, Payment, Product, Review, StockItem, Variant
 from db.models import PaymentStatus as P
+from providers import storage
 from providers.chain import SimulatedChain
 from providers.memory import MemoryLimiter, NoJobs
 from resolvers import identity
@@ -48,6 +49,7 @@ def broken_promises() -> dict[str, Select[Any]]:
     paid = of_each(Order, func.sum(Payment.amount), where=Payment.order_id == Order.id)
     refunded = of_each(Order, func.sum(refund.amount), where=refund.order_id == Order.id)
     mine = Order.customer_id == customer.id
+    counted = and_(mine, Order.payment_status != P.ABANDONED)
     spent = func.sum(
         case((Order.payment_status.in_(PAID), Order.total - Order.refunded_total), else_=0)
     )
@@ -63,10 +65,26 @@ def broken_promises() -> dict[str, Select[Any]]:
         where=models.ReturnLine.order_line_id == line.id,
     )
     outward = and_(delivery.order_id == Order.id, ~exists().where(back.delivery_id == delivery.id))
+    page, domain = models.LandingPage, models.Domain
+    hosts = of_each(
+        models.Store,
+        func.sum(case((domain.is_primary, 1), else_=0)),
+        where=domain.store_id == models.Store.id,
+    )
     left = delivery.status.in_(("fulfilled", "shipped", "delivered"))
     late = [
         select(kind.__table__.c.id).where(kind.__table__.c.created_at > now())
-        for kind in (Order, Product, Review, customer, Payment, refund, delivery, models.Event)
+        for kind in (
+            Order,
+            Product,
+            Review,
+            customer,
+            Payment,
+            refund,
+            delivery,
+            page,
+            models.Event,
+        )
     ]
     return {
         "an order's subtotal is the sum of its lines": select(Order.id).where(
@@ -118,7 +136,7 @@ def broken_promises() -> dict[str, Select[Any]]:
         "nobody returns more than they bought": select(line.id).where(came_back > line.quantity),
         "a customer's figures are those of the orders": select(customer.id).where(
             or_(
-                customer.order_count != of_each(customer, func.count(Order.id), where=mine),
+                customer.order_count != of_each(customer, func.count(Order.id), where=counted),
                 customer.amount_spent != of_each(customer, spent, where=mine),
             )
         ),
@@ -152,6 +170,15 @@ def broken_promises() -> dict[str, Select[Any]]:
             case((Order.fulfillment_status == F.FULFILLED, line.quantity), else_=0)
             != of_each(line, func.count(StockItem.id), where=StockItem.order_line_id == line.id),
         ),
+        "a store with domains has one primary one": select(models.Store.id).where(
+            exists().where(domain.store_id == models.Store.id), hosts != 1
+        ),
+        "a landing page was made after its product, and published after that": select(page.id)
+        .join(Product, Product.id == page.product_id)
+        .where(or_(page.created_at < Product.created_at, page.published_at < page.created_at)),
+        "customers do not share e-mail addresses": select(customer.id).where(
+            customer.email.is_not(None), customer.email_key.is_(None)
+        ),
         **{f"nothing comes from the future {at}": found for at, found in enumerate(late)},
     }
 
@@ -163,6 +190,18 @@ async def test_every_figure_is_what_the_rows_say(services: Services) -> None:
         for sentence, found in broken_promises().items():
             rows = (await connection.execute(found.limit(3))).all()
             assert rows == [], sentence
+
+
+@pytest.mark.usefixtures("demo")
+async def test_there_are_domains_and_landing_pages_to_look_at(services: Services) -> None:
+    page = models.LandingPage
+    host = models.Domain
+    found = select(page.slug).join(models.Store, models.Store.id == page.store_id)
+    async with services.database.read() as connection:
+        pages = (await connection.execute(found)).all()
+        hosts = (await connection.execute(select(host.name).where(~host.is_primary))).all()
+    assert len(pages) >= 2
+    assert len(hosts) == 2
 
 
 @pytest.mark.usefixtures("demo")
@@ -257,6 +296,7 @@ async def another(tmp_path: Path) -> AsyncGenerator[Services]:
         limiter=MemoryLimiter(),
         chain=SimulatedChain(database, {}),
         jobs=NoJobs(),
+        storage=storage.memory(),
     )
     await database.close()
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from db import models
 from resolvers.services import Services
-from tests.kit import Client, GraphQL, Key, Make, fund, gid, work
+from tests.kit import Client, GraphQL, Installed, Key, Make, fund, gid, work
 
 ORDERS = """subscription ($store: ID, $after: ID) { orders(storeId: $store, after: $after) {
   id topic paymentStatus fulfillmentStatus previousFulfillmentStatus order { ref } } }"""
@@ -50,7 +50,12 @@ class Socket:
 
 @asynccontextmanager
 async def subscribed(
-    client: Client, key: Key, document: str, *, request_id: str = "of-a-test", **variables: Any
+    client: Client,
+    key: Key | Installed,
+    document: str,
+    *,
+    request_id: str = "of-a-test",
+    **variables: Any,
 ) -> AsyncGenerator[Socket]:
     headers, protocols = {"X-Request-Id": request_id}, ["graphql-transport-ws"]
     async with client.ws_connect("/graphql", protocols=protocols, headers=headers) as ws:
@@ -220,3 +225,63 @@ async def test_an_event_id_that_never_was_is_refused(
             answer = await ws.receive_json(timeout=20)
         errors = answer["payload"]["errors"] if answer["type"] == "next" else answer["payload"]
         assert [error["extensions"]["code"] for error in errors] == ["INVALID"], after
+
+
+EVENTS = """subscription ($store: ID, $topics: [String!], $after: ID) {
+  events(storeId: $store, topics: $topics, after: $after) {
+    id topic subjectId node { id ... on Product { title } ... on Order { ref } } } }"""
+RENAME = """mutation ($id: ID!, $title: String!) {
+  updateProduct(id: $id, changes: { title: $title }) { errors { message } } }"""
+
+
+async def test_everything_that_happens_in_a_store_is_heard_in_order(
+    client: Client, gql: GraphQL, make: Make, services: Services
+) -> None:
+    shop = await Shop(make, services, gql).open()
+    ware = await make.product(shop.store)
+    async with subscribed(client, shop.staff, EVENTS, store=gid(shop.store)) as socket:
+        await attached(services, 1)
+        await gql.data(RENAME, key=shop.staff, id=gid(ware), title="Renamed")
+        order = await shop.place()
+        heard = [await socket.next() for _ in range(3)]
+        elsewhere = await make.product(await make.store())
+        await gql.data(RENAME, key=shop.staff, id=gid(elsewhere), title="Of another store")
+        await socket.silence()
+
+    assert heard[0]["topic"] == "product.updated"
+    assert heard[0]["node"] == {"id": gid(ware), "title": "Renamed"}
+    orders = [event for event in heard if event["topic"] == "order.created"]
+    assert [event["subjectId"] for event in orders] == [order["id"]]
+    positions = [int(event["id"]) for event in heard]
+    assert positions == sorted(set(positions))
+
+
+async def test_of_everything_each_hears_what_they_may_see_and_want(
+    client: Client, gql: GraphQL, make: Make, services: Services
+) -> None:
+    shop = await Shop(make, services, gql).open()
+    ware = await make.product(shop.store)
+    only_products = await make.key(permissions=frozenset({"product:view"}))
+    stranger = await make.key("Other")
+    async with (
+        subscribed(client, only_products, EVENTS) as limited,
+        subscribed(client, stranger, EVENTS) as foreign,
+        subscribed(client, shop.staff, EVENTS, topics=["order.*"]) as choosy,
+    ):
+        await attached(services, 3)
+        await shop.place()
+        await gql.data(RENAME, key=shop.staff, id=gid(ware), title="Renamed")
+        seen = await limited.next()
+        chosen = await choosy.next()
+        await limited.silence()
+        await foreign.silence()
+
+    assert (seen["topic"], seen["node"]["title"]) == ("product.updated", "Renamed")
+    assert chosen["topic"] == "order.created"
+    assert chosen["node"]["ref"]
+
+
+async def test_topics_that_are_none_are_refused(client: Client, make: Make) -> None:
+    async with subscribed(client, await make.key(), EVENTS, topics=["order.vanished"]) as socket:
+        payload = await socket.payload()
+    assert payload["errors"][0]["extensions"]["code"] == "INVALID"

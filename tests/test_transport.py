@@ -255,7 +255,7 @@ async def test_a_file_lands_where_the_map_says(client: Client) -> None:
     query = "query ($id: ID!) { product(id: $id) { id } }"
     operations = {"query": query, "variables": {"id": None}}
     _, answer = await upload(client, form(operations, {"a": ["variables.id"]}, ("a", b"x")))
-    # No field takes files yet. GraphQL finds one where an ID should be, and says so.
+    # GraphQL finds a file where an ID should be, and says so.
     assert code(answer) == "BAD_REQUEST"
     assert "Upload" in answer["errors"][0]["message"]
 

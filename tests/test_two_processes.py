@@ -11,6 +11,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from app.settings import Settings
 from app.web import create_app
 from db.engine import connect
+from providers import storage
 from providers.chain import SimulatedChain
 from providers.memory import MemoryLimiter, NoJobs
 from providers.redis_bell import RedisBell
@@ -38,6 +39,7 @@ async def gateway(url: str, settings: Settings, vault: Any) -> AsyncGenerator[Cl
         limiter=MemoryLimiter(),
         chain=SimulatedChain(database, {}),
         jobs=NoJobs(),
+        storage=storage.memory(),
     )
     running = asyncio.create_task(feed.run())
     async with TestClient(TestServer(create_app(services, settings))) as client:

@@ -23,11 +23,11 @@ from resolvers import webhooks
 from resolvers.context import Context
 from resolvers.events import EventRecord, number
 from resolvers.services import Services
-from resolvers.webhook_deliveries import BACKOFF
-from resolvers.webhooks import Message
+from resolvers.webhooks import DEFAULT, Message
 from tests.kit import GraphQL, Key, Make, gid
 
 PATIENCE = 20.0
+BACKOFF = DEFAULT.backoff
 CREATE = """mutation ($input: NewWebhookEndpoint!) { createWebhookEndpoint(input: $input) {
   webhookEndpoint { id url topics active store { id } } secret errors { code field } } }"""
 RENAME = """mutation ($id: ID!, $name: String!) {
@@ -351,6 +351,7 @@ async def test_a_dialect_shapes_messages_of_its_own(
         return [message, message]
 
     monkeypatch.setattr(webhooks, "_SHAPINGS", [])
+    monkeypatch.setattr(webhooks, "_SCHEDULES", {})
     webhooks.register_shaper("store.", broken, format="broken")
     webhooks.register_shaper("store.updated", shape, format="old")
     webhooks.register_shaper("store.updated", shape, format="old")

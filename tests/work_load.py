@@ -15,6 +15,7 @@ from sqlalchemy import select
 from db import models
 from db.engine import Database, connect
 from jobs.runtime import Runtime
+from providers import storage
 from providers.chain import SimulatedChain
 from providers.memory import MemoryLimiter, NoJobs
 from resolvers import audit, jobs
@@ -60,6 +61,7 @@ def services_over(database: Database) -> Services:
         limiter=MemoryLimiter(),
         chain=SimulatedChain(database, {}),
         jobs=NoJobs(),
+        storage=storage.memory(),
     )
 
 

@@ -4,13 +4,26 @@ The same in every run, apart from credentials and from the moment at which the p
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from random import Random
 
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.credentials import DemoKeys
-from app.seed import history, orders, people, records, reviews, shop, tenants, trade, wholesale
+from app.seed import (
+    apps,
+    history,
+    landing_pages,
+    orders,
+    people,
+    records,
+    reviews,
+    shop,
+    tenants,
+    trade,
+    wholesale,
+)
 from app.seed.books import Books
 from app.seed.catalogue import product
 from app.seed.rows import Progress, Rows
@@ -20,6 +33,7 @@ from db import models
 from db.base import Base
 from db.models import Plan, ProductStatus, Role, Store, TransferKind
 from providers.chain import SimulatedChain
+from resolvers import customer_figures
 from resolvers.ledger import USDT, Owner
 from resolvers.money import MICRO
 from resolvers.services import Services
@@ -66,6 +80,7 @@ async def run(
         sowing = Sowing(rng, services.clock(), scale, rows, services.vault)
         keys = _sow(sowing, SimulatedChain(services.database, {}))
         await rows.write(connection, progress)
+        await connection.execute(customer_figures.latest_orders())  # each row refers to the other
         if keep is not None:
             keep(keys)
     services.events.wake()
@@ -104,7 +119,7 @@ def _sow(sowing: Sowing, chain: SimulatedChain) -> DemoKeys:
     _other_tenant(sowing, other)
     history.outbox(sowing)
     history.webhook_history(sowing, home)
-    return issued.clear
+    return replace(issued.clear, app=apps.app(sowing, mine, home))
 
 
 def _open_books(sowing: Sowing, mine: Tenant) -> Books:
@@ -131,6 +146,12 @@ def _stores_of_people(sowing: Sowing, mine: Tenant) -> Store:
     )  # fmt: skip
     buyers = people.customers(sowing, home, sowing.count(320), days=300)
     wares = shop.catalogue_of(sowing, home, buyers)
+    hosts = landing_pages.domains(
+        sowing,
+        home,
+        ("harbourline-home.example", "shop.harbourline.example", "harbourline-de.example"),
+    )
+    landing_pages.landing_pages(sowing, home, wares, hosts)
     orders.orders(sowing, home, wares, buyers, count=sowing.count(1200), days=180)
 
     groove = tenants.store(

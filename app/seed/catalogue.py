@@ -7,7 +7,8 @@ from itertools import product as combinations
 from typing import Any
 
 from app.seed.sowing import CENT, Sowing, of
-from db.models import Brand, BrandRole, Category, Offer, Option, Product, Store, Variant
+from db.models import Brand, BrandRole, Category, Offer, Option, Product, Property, Store, Variant
+from resolvers.search import text_of
 from resolvers.slugs import slug_of
 
 MERCHANTS = ("Amazon", "eBay", "Walmart", "Etsy", "AliExpress")
@@ -89,10 +90,23 @@ def product(
             created_at=created_at,
         )
         sowing.rows.add(option)
+    for position, (name, value) in enumerate(row.attributes.items()):
+        fact = Property(
+            **of(store),
+            product_id=row.id,
+            name=name.replace("_", " ").capitalize(),
+            value=str(value),
+            position=position,
+            created_at=created_at,
+        )
+        sowing.rows.add(fact)
     chosen = [dict(zip(options or {}, each, strict=True)) for each in _all(options)]
     ware = Ware(
         row,
         [_variant(sowing, row, at, each, price=price, sku=sku) for at, each in enumerate(chosen)],
+    )
+    row.search_text = text_of(
+        title, row.slug, row.description, [variant.sku for variant in ware.variants]
     )
     figure(ware)
     return ware

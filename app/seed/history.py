@@ -8,6 +8,7 @@ from app.seed.sowing import Sowing, of
 from db import models
 from db.models import Event, JobStatus, Order, Store, WebhookStatus
 from resolvers import events, webhooks
+from resolvers.events import wants
 from resolvers.fulfillment import KIND
 
 KEPT = timedelta(days=10)
@@ -51,7 +52,7 @@ def webhook_history(sowing: Sowing, store: Store) -> None:
     recent = [event for event in sowing.rows.of(Event) if event.store_id == store.id]
     for event in recent[-MESSAGES:]:
         for endpoint in endpoints:
-            if webhooks.wants(endpoint.topics, event.topic):
+            if wants(endpoint.topics, event.topic):
                 _message(sowing, endpoint, event)
 
 

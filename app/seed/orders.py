@@ -180,7 +180,8 @@ def _settle(sowing: Sowing, placed: Placed, customer: Customer) -> None:
     sent = order.fulfillment_status is not F.UNFULFILLED
     refunded = order.refunded_total > 0
     order.updated_at = last if sent or refunded else began
-    customer.order_count += 1
+    if order.payment_status is not P.ABANDONED:
+        customer.order_count += 1
     if order.payment_status in PAID:
         customer.amount_spent += order.total - order.refunded_total
     customer.updated_at = max(customer.updated_at, order.updated_at)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from app.seed.sowing import Sowing, of
-from db.models import Customer, Store
+from db.models import Customer, Store, SubscriptionStatus
 from resolvers.contacts import NAMES
 
 FIRST = (  # noqa: SIM905 - words read best as text
@@ -31,6 +31,7 @@ STREETS = (  # noqa: SIM905 - words read best as text
     "Maple Drive|Market Square|Meadow Lane|Mill Road|North Street|Oak Street|Orchard Way|"
     "Park Avenue|Queen Street|River Walk|Rose Terrace|Station Road|Summer Street|Willow Close"
 ).split("|")
+SUBSCRIPTIONS = tuple(SubscriptionStatus)
 # City, state, beginning of the postal code, country, calling code.
 PLACES = (
     ("Portland", "OR", "972", "US", "+1 503"), ("Austin", "TX", "787", "US", "+1 512"),
@@ -67,6 +68,7 @@ def _customer(sowing: Sowing, store: Store, number: int, days: float) -> Custome
             postal_code=f"{postal_code}{digits}",
             country=country,
             currency=store.currency,
+            subscription_status=sowing.pick(SUBSCRIPTIONS),
             created_at=sowing.between(sowing.ago(days=days), sowing.ago(days=1)),
         )
     )

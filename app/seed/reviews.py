@@ -50,6 +50,7 @@ def reviews(sowing: Sowing, ware: Ware, customers: Sequence[Customer], *, most: 
             product_id=ware.product.id,
             customer_id=customer.id if known else None,
             author=people.author(customer) if known else sowing.pick(people.FIRST),
+            email=customer.email if known else None,
             rating=rating,
             title=title if sowing.chance(0.85) else None,
             body=body,

@@ -21,12 +21,13 @@ CHUNK = 2000
 # Parents first: foreign keys are checked with every statement.
 IN_ORDER: tuple[type[Base], ...] = (
     models.Organization, models.User, models.Membership, models.Store, models.StoreSetting,
-    models.ApiKey, models.Brand, models.Category, models.Product, models.Option, models.Variant,
-    models.Offer, models.Customer, models.Review, models.Order, models.Delivery, models.OrderLine,
-    models.StockItem, models.Return, models.ReturnLine, models.Account, models.Transfer,
-    models.LedgerEntry, models.Payment, models.Refund, models.TopUp, models.Deposit, models.Job,
-    models.Event, models.Consumer, models.WebhookEndpoint, models.WebhookDelivery,
-    models.AuditEntry,
+    models.Domain, models.ApiKey, models.App, models.AppInstallation, models.AppToken,
+    models.Brand, models.Category, models.Product, models.Option, models.Property,
+    models.Variant, models.Offer, models.LandingPage, models.Customer, models.Review, models.Order,
+    models.Delivery, models.OrderLine, models.StockItem, models.Return, models.ReturnLine,
+    models.Account, models.Transfer, models.LedgerEntry, models.Payment, models.Refund,
+    models.TopUp, models.Deposit, models.Job, models.Event, models.Consumer,
+    models.WebhookEndpoint, models.WebhookDelivery, models.AuditEntry,
 )  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from sqlalchemy import Connection
 
 from db import models
 from db.base import Base, UtcDateTime
-from db.migrate import migrating
+from db.migrate import is_described, migrating
 from db.migrations import steps
 
 _ = models  # every row class is registered with Base.metadata now
@@ -86,6 +86,7 @@ def run(connection: Connection) -> None:
         render_item=rendered,
         process_revision_directives=completed,
         compare_type=True,
+        include_name=is_described,
         transactional_ddl=True,  # on SQLite too, where db.engine begins transactions itself
     )
     with context.begin_transaction():

@@ -2,6 +2,8 @@
 
 from alembic import op
 
+from db import search
+
 APPEND_ONLY = ("transfer", "ledger_entry", "audit_entry")
 
 _REFUSE = """
@@ -46,6 +48,21 @@ def add_late_foreign_key(name: str, table: str, column: str, target: str) -> Non
 def drop_late_foreign_key(name: str, table: str) -> None:
     if not _on_sqlite():
         op.drop_constraint(name, table, type_="foreignkey")
+
+
+def search_products() -> None:
+    """Make what products are searched by.
+
+    A revision that copies the table of products on SQLite loses the triggers with the old one: it
+    calls ``search_products_no_more`` before, and this again.
+    """
+    for statement in search.MADE[op.get_bind().dialect.name]:
+        op.execute(statement)
+
+
+def search_products_no_more() -> None:
+    for statement in search.GONE[op.get_bind().dialect.name]:
+        op.execute(statement)
 
 
 def _on_sqlite() -> bool:

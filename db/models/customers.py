@@ -3,8 +3,8 @@
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import CheckConstraint, ForeignKey, Index, text
+from sqlalchemy.orm import Mapped, mapped_column, validates
 
 from db.base import Base, Deletable, Edited, Keyed, statuses
 from db.models.stores import InStore
@@ -19,10 +19,12 @@ class SubscriptionStatus(StrEnum):
 
 
 class Customer(Keyed, InStore, Edited, Deletable, Base, kw_only=True):
-    """A buyer of one store.
+    """A buyer of one store. No two of them have one e-mail address.
 
-    ``country`` is an ISO 3166-1 alpha-2 code. ``order_count``, ``amount_spent`` (micro-units,
-    paid and not given back) and ``latest_order_id`` are written with the orders that change them.
+    ``email_key`` is the address as addresses are compared; it is null where another customer had
+    the same one before that was forbidden. ``country`` is an ISO 3166-1 alpha-2 code.
+    ``order_count``, ``amount_spent`` (micro-units, paid and not given back) and
+    ``latest_order_id`` are written with the orders that change them.
     """
 
     __tablename__ = "customer"
@@ -30,6 +32,14 @@ class Customer(Keyed, InStore, Edited, Deletable, Base, kw_only=True):
         CheckConstraint("order_count >= 0", name="order_count"),
         Index("ix_customer_store_email", "store_id", "email"),
         Index("ix_customer_store_created", "store_id", "created_at", "id"),
+        Index(
+            "uq_customer_email",
+            "store_id",
+            "email_key",
+            unique=True,
+            sqlite_where=text("deleted_at IS NULL"),
+            postgresql_where=text("deleted_at IS NULL"),
+        ),
     )
 
     uuid: Mapped[UUID] = mapped_column(default_factory=uuid7, unique=True, init=False)
@@ -52,6 +62,12 @@ class Customer(Keyed, InStore, Edited, Deletable, Base, kw_only=True):
         statuses(SubscriptionStatus, name="subscription_status"),
         default=SubscriptionStatus.NOT_SUBSCRIBED,
     )
+    email_key: Mapped[str | None] = mapped_column(default=None, init=False)
+
+    @validates("email")
+    def _compared(self, _: str, email: str | None) -> str | None:
+        self.email_key = email.lower() if email else None
+        return email
 
 
 class ReviewStatus(StrEnum):

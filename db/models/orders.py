@@ -86,6 +86,7 @@ class Order(Keyed, InStore, Edited, Base, kw_only=True):
         CheckConstraint("quantity >= 0", name="quantity"),
         Index("ix_orders_newest", "organization_id", "created_at", "id"),
         Index("ix_orders_store_created", "store_id", "created_at", "id"),
+        Index("ix_orders_store_updated", "store_id", "updated_at", "id"),
         Index("ix_orders_api_key", "api_key_id", "id"),
         Index("ix_orders_open", "fulfillment_status", "created_at"),
     )
@@ -157,7 +158,10 @@ class Order(Keyed, InStore, Edited, Base, kw_only=True):
 
 
 class OrderLine(Keyed, InStore, Base, kw_only=True):
-    """Some units of one variant at the price of that moment, with the words of that moment."""
+    """Some units of one variant at the price of that moment, with the words of that moment.
+
+    ``taken`` is how many of them came out of the variant's stock; None: all.
+    """
 
     __tablename__ = "order_line"
     __table_args__ = (
@@ -176,6 +180,7 @@ class OrderLine(Keyed, InStore, Base, kw_only=True):
     title: Mapped[str]
     sku: Mapped[str | None] = mapped_column(default=None)
     quantity: Mapped[int]
+    taken: Mapped[int | None] = mapped_column(default=None)
     unit_price: Mapped[int]
     total: Mapped[int]
     currency: Mapped[str]
@@ -201,7 +206,10 @@ class Payment(Keyed, InStore, Base, kw_only=True):
 
 
 class Refund(Keyed, InStore, Base, kw_only=True):
-    """Money that went back. Refunds of an order never exceed what was paid for it."""
+    """Money that goes back. Refunds of an order never exceed what was paid for it.
+
+    It is pending until the money has arrived; the order counts it from the start.
+    """
 
     __tablename__ = "refund"
     __table_args__ = (CheckConstraint("amount > 0", name="amount"),)

@@ -2,14 +2,15 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Table, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.base import Base, Deletable, Edited, Keyed, statuses
 from db.models.stores import InStore
+from db.search import made_with
 from db.uuid7 import uuid7
 
 
@@ -65,6 +66,7 @@ class Product(Keyed, InStore, Edited, Deletable, Base, kw_only=True):
 
     ``price_min``, ``price_max``, ``stock`` (micro-units, units) and the review figures are sums
     over its rows, written in the transaction that changes those; lists filter and sort by them.
+    So are the words in ``search_text``, of its own text and of its variants' SKUs.
     """
 
     __tablename__ = "product"
@@ -101,6 +103,10 @@ class Product(Keyed, InStore, Edited, Deletable, Base, kw_only=True):
     review_count: Mapped[int] = mapped_column(default=0)
     rating_sum: Mapped[int] = mapped_column(default=0)
     rating_average: Mapped[int] = mapped_column(default=0)  # thousandths of a star
+    search_text: Mapped[str] = mapped_column(default="")
+
+
+made_with(cast("Table", Product.__table__))
 
 
 class Option(Keyed, InStore, Base, kw_only=True):

@@ -11,7 +11,7 @@ from rest_compat.dialect.dialect import Dialect
 from rest_compat.dialect.handler import HandlersAstray
 from rest_compat.dialect.operation import Operation
 from rest_compat.dialect.schema import Schema
-from rest_compat.dialect.upload import Upload
+from rest_compat.dialect.upload import Upload, Uploads
 
 __all__ = [
     "REMOTE",
@@ -26,5 +26,6 @@ __all__ = [
     "Operation",
     "Schema",
     "Upload",
+    "Uploads",
     "check",
 ]

@@ -15,10 +15,12 @@ from rest_compat.dialect import cors, route
 from rest_compat.dialect.answer import Answer, Internal
 from rest_compat.dialect.call import Call
 from rest_compat.dialect.contract import Contract
+from rest_compat.dialect.form import Limits
 from rest_compat.dialect.handler import Handler, bind
 from rest_compat.dialect.operation import Operation
 from rest_compat.dialect.paper import Papers
 from rest_compat.dialect.request import arguments
+from rest_compat.dialect.upload import LimitOf
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -35,7 +37,8 @@ class Dialect(Generic[Context]):
     handler returns.
 
     Limits count bytes: ``max_body`` of a body in memory, ``max_file`` of a file whose contract
-    sets none, ``max_form`` of a whole form. ``check_answers`` is for tests: an answer outside the
+    sets none, ``max_form`` of a whole form; ``file_limit`` tells that of a file by how it begins,
+    where it is less. ``check_answers`` is for tests: an answer outside the
     contract raises ``AnswerBreaksContract``.
 
     Construction raises ``HandlersAstray`` where handlers and operations do not match, and what
@@ -52,6 +55,7 @@ class Dialect(Generic[Context]):
     max_body: int = 1 << 20
     max_file: int = 20 << 20
     max_form: int = 100 << 20
+    file_limit: LimitOf | None = None
     check_answers: bool = False
 
     def __post_init__(self) -> None:
@@ -132,7 +136,8 @@ class Dialect(Generic[Context]):
 
     async def _call(self, call: Call) -> web.StreamResponse:
         context = await self.guard(call)
-        given = await arguments(call, max_file=self.max_file, max_form=self.max_form)
+        limits = Limits(self.max_file, self.max_form, self.file_limit)
+        given = await arguments(call, limits)
         data = await self._handlers[call.operation.id](context, call, given)
         match data:
             case web.StreamResponse():

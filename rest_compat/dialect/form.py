@@ -12,7 +12,7 @@ from rest_compat.dialect.call import Call, pairs, reading
 from rest_compat.dialect.media import Body, Field
 from rest_compat.dialect.names import bare
 from rest_compat.dialect.schema import Json
-from rest_compat.dialect.upload import Upload
+from rest_compat.dialect.upload import LimitOf, Upload
 
 _CHUNK = 64 * 1024
 _MAX_PARTS = 1000
@@ -43,14 +43,26 @@ def urlencoded(raw: bytes) -> Form:
     return Form(pairs(raw))
 
 
-async def receive(call: Call, body: Body, *, max_file: int, max_form: int) -> Form:
+@dataclass(frozen=True)
+class Limits:
+    """Bytes of a file whose field sets no limit, and of a whole form.
+
+    ``file_of`` tells less of a file by how it begins.
+    """
+
+    file: int
+    form: int
+    file_of: LimitOf | None = None
+
+
+async def receive(call: Call, body: Body, limits: Limits) -> Form:
     """Everything a multipart form holds. Parts that the contract does not know are dropped.
 
-    ``TooLarge`` as soon as a file passes its ``x-max-bytes`` (``max_file`` where it has none), a
-    plain field the limit of a body, or the whole ``max_form``; ``Malformed`` for a broken form.
+    ``TooLarge`` as soon as a file passes its ``x-max-bytes`` or the limits, a plain field the limit
+    of a body, or all of it that of a form; ``Malformed`` for a broken form.
     """
-    _Budget(max_form).spend(call.request.content_length or 0)
-    budget = _Budget(max_form)
+    _Budget(limits.form).spend(call.request.content_length or 0)
+    budget = _Budget(limits.form)
     fields: dict[str, list[str | None]] = {}
     files: dict[str, list[Upload]] = {}
     with _parsing():
@@ -63,8 +75,7 @@ async def receive(call: Call, body: Body, *, max_file: int, max_form: int) -> Fo
             name = bare(part.name or "")
             known = body.fields.get(name)
             if known and known.is_file:
-                limit = known.max_bytes or max_file
-                files.setdefault(name, []).append(await _file(call, part, known, limit, budget))
+                files.setdefault(name, []).append(await _file(call, part, known, limits, budget))
             else:
                 content = await _text(part, call.max_body, budget)
                 if known:
@@ -82,10 +93,10 @@ def _parsing() -> Generator[None]:
 
 
 async def _file(
-    call: Call, part: BodyPartReader, known: Field, limit: int, budget: _Budget
+    call: Call, part: BodyPartReader, known: Field, limits: Limits, budget: _Budget
 ) -> Upload:
-    claimed = part.headers.get(hdrs.CONTENT_TYPE, "")
-    upload = call.uploads.open(known.name, part.filename, claimed, limit)
+    claimed, limit = part.headers.get(hdrs.CONTENT_TYPE, ""), known.max_bytes or limits.file
+    upload = call.uploads.open(known.name, part.filename, claimed, limit, limit_of=limits.file_of)
     while chunk := await part.read_chunk(_CHUNK):
         budget.spend(len(chunk))
         await upload.write(chunk)

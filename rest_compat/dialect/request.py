@@ -7,6 +7,7 @@ from typing import Any
 from resolvers.errors import Invalid, Problem, UnsupportedMedia
 from rest_compat.dialect import form, media, text
 from rest_compat.dialect.call import Call
+from rest_compat.dialect.form import Limits
 from rest_compat.dialect.media import Body
 from rest_compat.dialect.names import bare
 from rest_compat.dialect.operation import Parameter
@@ -16,11 +17,11 @@ from rest_compat.dialect.value import fill, is_utf8, judge, parse
 _INVALID = "The request is not valid"
 
 
-async def arguments(call: Call, *, max_file: int, max_form: int) -> dict[str, Json]:
+async def arguments(call: Call, limits: Limits) -> dict[str, Json]:
     """Parameters by their Python names, and ``body`` where the operation takes one.
 
     An absent parameter is its default or ``None``; an absent body that may be absent is its
-    defaults where it would be an object, else ``None``. The limits count bytes.
+    defaults where it would be an object, else ``None``.
 
     ``Invalid`` holds every problem of parameters and body together. Where the contract gives a
     broken parameter a status of its own (``x-violation-status``), it holds the problems of that
@@ -36,7 +37,7 @@ async def arguments(call: Call, *, max_file: int, max_form: int) -> dict[str, Js
             raise Invalid(_INVALID, problems=wrong, details=details)
         problems += wrong
     if call.operation.bodies:
-        found["body"], wrong = await _body(call, max_file=max_file, max_form=max_form)
+        found["body"], wrong = await _body(call, limits)
         problems += wrong
     if problems:
         raise Invalid(_INVALID, problems=problems)
@@ -76,12 +77,12 @@ def _clamped(value: Json, rule: Mapping[str, Any]) -> Json:
     return min(max(value, rule.get("minimum", value)), rule.get("maximum", value))
 
 
-async def _body(call: Call, *, max_file: int, max_form: int) -> tuple[Json, list[Problem]]:
+async def _body(call: Call, limits: Limits) -> tuple[Json, list[Problem]]:
     body = _offered(call)
     if body is None:
         return _absent(call)
     if body.media == media.MULTIPART:
-        received = await form.receive(call, body, max_file=max_file, max_form=max_form)
+        received = await form.receive(call, body, limits)
         return form.judge(received, body)
     raw = await call.body()
     if not raw.strip():

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack
 from tempfile import SpooledTemporaryFile
 
@@ -10,6 +10,9 @@ from resolvers.errors import TooLarge
 
 _IN_MEMORY = 256 * 1024
 _CHUNK = 64 * 1024
+_HEAD = 4096
+LimitOf = Callable[[bytes], int]
+"""The largest size in bytes of a file that begins with these bytes (the first four thousand)."""
 _FOLDERS = re.compile(r".*[/\\]", re.DOTALL)
 _MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+", re.ASCII)
 
@@ -17,19 +20,33 @@ _MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+", re.ASCII)
 class Upload:
     """One file. ``filename`` (without folders) and ``content_type`` are what the client claims."""
 
-    def __init__(self, name: str, filename: str | None, content_type: str, limit: int) -> None:
-        """``name`` is the form field's, ``limit`` the largest size in bytes."""
+    def __init__(
+        self,
+        name: str,
+        filename: str | None,
+        content_type: str,
+        limit: int,
+        *,
+        limit_of: LimitOf | None = None,
+    ) -> None:
+        """``name`` is the form field's, ``limit`` the largest size in bytes of any content."""
         claimed = _MEDIA_TYPE.match(content_type)
         self.name = name
         self.filename = filename and _storable(_FOLDERS.sub("", filename))
         self.content_type = claimed[0].lower() if claimed else "application/octet-stream"
         self.size = 0
         self._limit = limit
+        self._limit_of = limit_of
+        self._head = b""
         self._file = SpooledTemporaryFile[bytes](max_size=_IN_MEMORY)
 
     async def write(self, chunk: bytes) -> None:
         """Append; ``TooLarge`` as soon as the limit is passed."""
         self.size += len(chunk)
+        if self._limit_of is not None and len(self._head) < _HEAD:
+            self._head = (self._head + chunk)[:_HEAD]
+            if len(self._head) == _HEAD:
+                self._limit = min(self._limit, self._limit_of(self._head))
         if self.size > self._limit:
             raise TooLarge(
                 f"{self.name} is larger than {self._limit} bytes",
@@ -69,7 +86,15 @@ def _storable(name: str) -> str:
 class Uploads(ExitStack):
     """The files of one request; leaving it removes them."""
 
-    def open(self, name: str, filename: str | None, content_type: str, limit: int) -> Upload:
-        upload = Upload(name, filename, content_type, limit)
+    def open(
+        self,
+        name: str,
+        filename: str | None,
+        content_type: str,
+        limit: int,
+        *,
+        limit_of: LimitOf | None = None,
+    ) -> Upload:
+        upload = Upload(name, filename, content_type, limit, limit_of=limit_of)
         self.callback(upload.close)
         return upload

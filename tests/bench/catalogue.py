@@ -78,6 +78,7 @@ ROWS: tuple[tuple[type[Base], int, Mapping[str, str]], ...] = (
         "review_count": "4",
         "rating_sum": "14",
         "rating_average": "3500",
+        "search_text": "'product number ' || i",
     }),
     (models.Variant, PRODUCTS * VARIANTS, {
         "product_id": "(i - 1) / 5 + 1",

@@ -105,7 +105,8 @@ async def _furnish(make: Make, store: models.Store, key: Key) -> None:
     wares.append(digital)
     for n in range(5):
         await make.file(store, name=ODD_TEXTS[n], width=None if n % 2 else 640, size=n * 1000)
-    await _pictures(make, store, wares, makers)
+    pages = await _landing_pages(make, store, wares)
+    await _pictures(make, store, wares, makers, pages)
     await _orders(make, store, wares, buyers, key)
     await _delete(make, makers[3], lost, buyers[3], wares[2])
 
@@ -152,6 +153,11 @@ async def _details(make: Make, ware: models.Product, n: int, buyers: list[models
                     **inside, product_id=ware.id, name=name, choices=choices, position=place
                 )
             )
+            await make.save(
+                models.Property(
+                    **inside, product_id=ware.id, name=name, value=ODD_TEXTS[n % 5], position=place
+                )
+            )
     for m in range(n % 5):
         review = await make.review(
             ware,
@@ -166,12 +172,38 @@ async def _details(make: Make, ware: models.Product, n: int, buyers: list[models
             await _delete(make, review)
 
 
+async def _landing_pages(
+    make: Make, store: models.Store, wares: list[models.Product]
+) -> list[models.LandingPage]:
+    domains = [await make.domain(store, is_primary=not n) for n in range(3)]
+    pages = [
+        await make.landing_page(
+            wares[n % 4],
+            title=text or "Untitled",
+            domain_id=host.id if (host := [None, *domains][n % 4]) else None,
+            language=("en", "pt-BR", None)[n % 3],
+            meta_description=text if n % 2 else None,
+            screenshot_url=None if n % 2 else "https://a.example/1.png",
+            cod_type=list(models.CodType)[n % 3],
+            published_at=ago(hours=n) if n % 3 else None,
+            created_at=ago(days=n // 2),
+        )
+        for n, text in enumerate(ODD_TEXTS)
+    ]
+    await _delete(make, pages[1])
+    return pages
+
+
 async def _pictures(
-    make: Make, store: models.Store, wares: list[models.Product], makers: list[models.Brand]
+    make: Make,
+    store: models.Store,
+    wares: list[models.Product],
+    makers: list[models.Brand],
+    pages: list[models.LandingPage],
 ) -> None:
     pictures = [await make.file(store) for _ in range(3)]
     subjects: list[tuple[str, Base]] = [("Product", ware) for ware in wares[:4]]
-    subjects += [("Brand", makers[0]), ("Store", store)]
+    subjects += [("Brand", makers[0]), ("Store", store), ("LandingPage", pages[0])]
     for at, (file, (noun, subject)) in enumerate(combinations(pictures, subjects)):
         role = "image" if at % 4 else "download"
         await make.save(

@@ -18,6 +18,7 @@ from db.base import UtcDateTime
 from db.engine import connect
 from engine import Driver, driver_for
 from engine.plan import Steps
+from providers import storage
 from providers.chain import SimulatedChain
 from providers.memory import MemoryLimiter, NoJobs
 from resolvers import identity, keys
@@ -96,6 +97,7 @@ async def opened(url: str) -> AsyncGenerator[World]:
         limiter=MemoryLimiter(),
         chain=SimulatedChain(database, {}),
         jobs=NoJobs(),
+        storage=storage.memory(),
         clock=lambda: rows.NOW,
     )
     driver = Alternately(driver_for(url, connections=4))

@@ -5,7 +5,7 @@ SELECT orders.created_at, orders.id, orders.ref, orders.created_at AS created_at
 FROM orders
 WHERE orders.organization_id = $1::BIGINT AND orders.store_id IN (SELECT unnest($2::BIGINT[]) AS unnest_1) AND (orders.store_id NOT IN (SELECT store.id
 FROM store
-WHERE store.organization_id = $1::BIGINT AND store.deleted_at IS NOT NULL)) AND orders.api_key_id = $3::BIGINT AND (orders.created_at > $4::TIMESTAMP WITH TIME ZONE OR orders.created_at = $4::TIMESTAMP WITH TIME ZONE AND orders.id > $5::BIGINT) ORDER BY orders.created_at ASC, orders.id ASC
+WHERE store.organization_id = $1::BIGINT AND store.deleted_at IS NOT NULL)) AND orders.api_key_id = $3::BIGINT AND orders.created_at >= $4::TIMESTAMP WITH TIME ZONE AND (orders.created_at > $4::TIMESTAMP WITH TIME ZONE OR orders.id > $5::BIGINT) ORDER BY orders.created_at ASC, orders.id ASC
  LIMIT $6::INTEGER
 
 -- Query.orders

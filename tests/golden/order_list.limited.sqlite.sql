@@ -6,7 +6,7 @@ FROM orders
 WHERE orders.organization_id = ? AND orders.store_id IN (SELECT anon_1.value
 FROM json_each(?) AS anon_1) AND (orders.store_id NOT IN (SELECT store.id
 FROM store
-WHERE store.organization_id = ? AND store.deleted_at IS NOT NULL)) AND orders.api_key_id = ? AND (orders.created_at > ? OR orders.created_at = ? AND orders.id > ?) ORDER BY orders.created_at ASC, orders.id ASC
+WHERE store.organization_id = ? AND store.deleted_at IS NOT NULL)) AND orders.api_key_id = ? AND orders.created_at >= ? AND (orders.created_at > ? OR orders.id > ?) ORDER BY orders.created_at ASC, orders.id ASC
  LIMIT ? OFFSET ?
 
 -- Query.orders

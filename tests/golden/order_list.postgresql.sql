@@ -3,7 +3,7 @@
 -- Query.orders
 SELECT orders.created_at, orders.id, orders.ref, orders.created_at AS created_at__1, orders.payment_status, orders.fulfillment_status, orders.total, orders.currency, orders.customer_id
 FROM orders
-WHERE orders.organization_id = $1::BIGINT AND (orders.created_at > $2::TIMESTAMP WITH TIME ZONE OR orders.created_at = $2::TIMESTAMP WITH TIME ZONE AND orders.id > $3::BIGINT) ORDER BY orders.created_at ASC, orders.id ASC
+WHERE orders.organization_id = $1::BIGINT AND orders.created_at >= $2::TIMESTAMP WITH TIME ZONE AND (orders.created_at > $2::TIMESTAMP WITH TIME ZONE OR orders.id > $3::BIGINT) ORDER BY orders.created_at ASC, orders.id ASC
  LIMIT $4::INTEGER
 
 -- Query.orders

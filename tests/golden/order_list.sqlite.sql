@@ -3,7 +3,7 @@
 -- Query.orders
 SELECT orders.created_at, orders.id, orders.ref, orders.created_at AS created_at__1, orders.payment_status, orders.fulfillment_status, orders.total, orders.currency, orders.customer_id
 FROM orders
-WHERE orders.organization_id = ? AND (orders.created_at > ? OR orders.created_at = ? AND orders.id > ?) ORDER BY orders.created_at ASC, orders.id ASC
+WHERE orders.organization_id = ? AND orders.created_at >= ? AND (orders.created_at > ? OR orders.id > ?) ORDER BY orders.created_at ASC, orders.id ASC
  LIMIT ? OFFSET ?
 
 -- Query.orders

@@ -1,4 +1,4 @@
--- 8 statements
+-- 10 statements
 
 -- Query.product
 SELECT product.id, product.title, product.description, product.page_title, product.meta_description, product.attributes, product.rating_average, product.review_count, product.brand_id, product.category_id
@@ -34,6 +34,21 @@ WHERE category.organization_id = $1::BIGINT AND category.deleted_at IS NULL AND 
 SELECT category.id, category.name
 FROM category
 WHERE category.organization_id = $1::BIGINT AND category.deleted_at IS NULL AND category.id = $2::BIGINT
+
+-- Product.stockTracked
+SELECT variant.product_id, max(CASE WHEN variant.stock_tracked THEN $1::INTEGER ELSE $2::INTEGER END) AS max_1
+FROM variant
+WHERE variant.organization_id = $3::BIGINT AND variant.deleted_at IS NULL AND variant.product_id = ANY ($4::BIGINT[]) GROUP BY variant.product_id
+
+-- Product.properties
+SELECT product_property.product_id, product_property.name, product_property.value
+FROM product_property
+WHERE product_property.organization_id = $1::BIGINT AND product_property.product_id = ANY ($2::BIGINT[]) ORDER BY product_property.product_id, product_property.position, product_property.id
+
+-- Product.properties, of a single parent
+SELECT product_property.product_id, product_property.name, product_property.value
+FROM product_property
+WHERE product_property.organization_id = $1::BIGINT AND product_property.product_id = $2::BIGINT ORDER BY product_property.product_id, product_property.position, product_property.id
 
 -- Product.options
 SELECT product_option.product_id, product_option.name, product_option.choices

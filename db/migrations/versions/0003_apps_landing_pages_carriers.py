@@ -100,6 +100,18 @@ def _columns_of(address: Any, prefix: str) -> tuple[dict[str, str], Any]:
     }
 
 
+def _tell_customers_apart() -> None:
+    """Of a store's customers with one e-mail address the first keeps it from later ones."""
+    op.execute(
+        """
+        UPDATE customer SET email_key = lower(email) WHERE id IN (
+          SELECT min(id) FROM customer WHERE deleted_at IS NULL AND email <> ''
+          GROUP BY store_id, lower(email)
+        )
+        """
+    )
+
+
 def _drop_defaults() -> None:
     """They were for the rows that existed; from now on the code says what is in a new one."""
     for table, columns in {
@@ -546,6 +558,7 @@ def upgrade() -> None:
                 server_default="not_subscribed",
             )
         )
+        batch_op.add_column(sa.Column("email_key", sa.String(), nullable=True))
         batch_op.create_index(
             batch_op.f("ix_customer_latest_order_id"), ["latest_order_id"], unique=False
         )
@@ -558,6 +571,15 @@ def upgrade() -> None:
             ["latest_order_id"],
             ["id"],
             use_alter=True,
+        )
+    _tell_customers_apart()
+    with op.batch_alter_table("customer", schema=None) as batch_op:
+        batch_op.create_index(
+            "uq_customer_email",
+            ["store_id", "email_key"],
+            unique=True,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
         )
 
     with op.batch_alter_table("delivery", schema=None) as batch_op:
@@ -682,6 +704,9 @@ def upgrade() -> None:
         batch_op.create_index(
             batch_op.f("ix_orders_payment_provider_id"), ["payment_provider_id"], unique=False
         )
+        batch_op.create_index(
+            "ix_orders_store_updated", ["store_id", "updated_at", "id"], unique=False
+        )
         batch_op.create_foreign_key(
             batch_op.f("fk_orders_landing_page_id"), "landing_page", ["landing_page_id"], ["id"]
         )
@@ -764,6 +789,7 @@ def downgrade() -> None:
         )
         batch_op.drop_constraint(batch_op.f("fk_orders_payment_provider_id"), type_="foreignkey")
         batch_op.drop_constraint(batch_op.f("fk_orders_landing_page_id"), type_="foreignkey")
+        batch_op.drop_index("ix_orders_store_updated")
         batch_op.drop_index(batch_op.f("ix_orders_payment_provider_id"))
         batch_op.drop_index(batch_op.f("ix_orders_landing_page_id"))
         batch_op.drop_column("billing_address")
@@ -815,6 +841,12 @@ def downgrade() -> None:
 
     with op.batch_alter_table("customer", schema=None) as batch_op:
         batch_op.drop_constraint(batch_op.f("fk_customer_latest_order_id"), type_="foreignkey")
+        batch_op.drop_index(
+            "uq_customer_email",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_column("email_key")
         batch_op.drop_index("ix_customer_store_created")
         batch_op.drop_index(batch_op.f("ix_customer_latest_order_id"))
         batch_op.drop_column("subscription_status")
