@@ -11,6 +11,7 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 from sqlalchemy import event
 
+from app import garbage
 from app.settings import Settings
 from app.web import create_app
 from db.engine import Database, connect
@@ -34,6 +35,8 @@ DATABASES = ["sqlite", "postgresql"] if POSTGRES or REQUIRED else ["sqlite"]
 
 
 def pytest_configure() -> None:
+    # Most of what is looked through for garbage, time and again, is what imports have made.
+    garbage.settle()
     if REQUIRED and not (POSTGRES and REDIS):
         raise pytest.UsageError("PostgreSQL and Redis are required here, but not configured")
 

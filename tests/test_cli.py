@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -24,13 +25,12 @@ Cli = Callable[..., Result]
 OURS = "(ours)"
 
 
-@pytest.fixture
-def cli(tmp_path: Path) -> Cli:
+def cli_in(folder: Path) -> Cli:
     runner = CliRunner()
 
     def call(*arguments: str, **settings: str) -> Result:
         named = {f"STOREGRAPH_{name.upper()}": value for name, value in settings.items()}
-        env = {"STOREGRAPH_DATA_DIR": str(tmp_path), "COLUMNS": "400", **named}
+        env = {"STOREGRAPH_DATA_DIR": str(folder), "COLUMNS": "400", **named}
         result = runner.invoke(app, arguments, env=env)
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
@@ -40,8 +40,21 @@ def cli(tmp_path: Path) -> Cli:
 
 
 @pytest.fixture
-def seeded(cli: Cli) -> Cli:
-    assert cli("seed", "--scale", "0.02").exit_code == 0
+def cli(tmp_path: Path) -> Cli:
+    return cli_in(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with demo data, to be copied."""
+    folder = tmp_path_factory.mktemp("demo")
+    assert cli_in(folder)("seed", "--scale", "0.02").exit_code == 0
+    return folder
+
+
+@pytest.fixture
+def seeded(demo: Path, cli: Cli, tmp_path: Path) -> Cli:
+    shutil.copytree(demo, tmp_path, dirs_exist_ok=True)
     return cli
 
 

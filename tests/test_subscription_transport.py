@@ -28,6 +28,12 @@ PLAN = "{ viewer { plan } }"
 Message = Any
 
 
+@pytest.fixture
+def database_kind() -> str:
+    """What is tried here is the same whichever database is behind it."""
+    return "sqlite"
+
+
 @asynccontextmanager
 async def connected(
     client: Client, payload: Any = None, **options: Any
