@@ -18,11 +18,13 @@ from resolvers import app_tokens, audit, idempotency
 from resolvers.app_installations import end
 from resolvers.context import Context
 from resolvers.errors import Invalid, NotFound
+from resolvers.events import covering
 from resolvers.inputs import ABSENT
 from resolvers.keys import KeyOf
 from resolvers.outbound import checked_url
 from resolvers.reads import Conditions, contains, narrowed, one, page, sorts
 from resolvers.rules import Count, Rule, Text, checked
+from resolvers.webhook_endpoints import Topics
 from resolvers.writes import held, put
 
 APP = "app"
@@ -85,18 +87,11 @@ class Grants(Rule):
         return sorted(set(value))
 
 
-class AppTopics(Rule):
+class AppTopics(Topics):
     """What apps can be told of, each once: by name, a group such as ``order.*``, or ``*``."""
 
-    kind: ClassVar[str] = "topic"
-    known: ClassVar[frozenset[str]] = frozenset(
-        {"*", *TOPICS, *(f"{topic.partition('.')[0]}.*" for topic in TOPICS)}
-    )
-
-    def check(self, value: Sequence[str]) -> list[str]:
-        if unknown := sorted(set(value) - self.known):
-            raise ValueError(f"must not hold {', '.join(unknown)}, which apps are not told of")
-        return list(dict.fromkeys(value))
+    known: ClassVar[frozenset[str]] = covering(TOPICS)
+    unknown: ClassVar[str] = "which apps are not told of"
 
 
 @dataclass(frozen=True, kw_only=True)

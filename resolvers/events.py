@@ -1,6 +1,6 @@
 """What has happened. An event joins the outbox in the transaction that caused it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -42,6 +42,11 @@ TOPICS = (
     "api_key.revoked",
     "app_installation.updated",
 )
+
+
+def covering(topics: Collection[str]) -> frozenset[str]:
+    """All that somebody may write to hear of some of these: by name, by group, or everything."""
+    return frozenset({"*", *topics, *(f"{topic.partition('.')[0]}.*" for topic in topics)})
 
 
 def wants(topics: Iterable[str], topic: str) -> bool:

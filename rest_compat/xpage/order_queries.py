@@ -9,6 +9,7 @@ from db.base import Base
 from db.models import Customer, DeliveryStatus, LandingPage, Product, RefundStatus
 from resolvers import uuids
 from resolvers.context import Context
+from resolvers.keys import NOBODY
 from resolvers.order_filters import OrderFilter
 from rest_compat.xpage import status as statuses
 from rest_compat.xpage.pages import sort_of
@@ -21,8 +22,6 @@ SORTS = {
     "quantity": "quantity",
 }
 S = TypeVar("S", bound=StrEnum)
-NOBODY = 0
-"""A key that no row has: what is filtered by an unknown id is an empty list."""
 
 
 def sort(order_by: str, order_direction: str) -> str:
@@ -87,6 +86,7 @@ def _one(kind: type[S], name: str | None) -> Sequence[S] | None:
 
 
 async def _keys(ctx: Context, row: type[Base], given: Sequence[str]) -> Sequence[int]:
+    """The keys that are meant; what is filtered by an unknown id is an empty list."""
     found = await uuids.keys_of(ctx, row, map(UUID, given))
     return tuple(sorted(found.values())) or (NOBODY,)
 
