@@ -15,7 +15,7 @@ serve: runtime ## The gateway with everything embedded, and demo data at the fir
 	@exec $(RUN) -m app serve $(ARGS)
 
 test: development ## All tests (ARGS="..." goes to pytest)
-	@$(RUN) -m pytest -n 2 $(ARGS)
+	@$(RUN) -m pytest -n 2 --dist worksteal $(ARGS)
 
 check: development ## Lint, format, types, and the import rules between packages
 	$(RUN) -m ruff check
