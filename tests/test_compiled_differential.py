@@ -38,7 +38,7 @@ from tests.differential.values import (
 from tests.differential.world import ODD, Loop, World
 
 ASKED = os.environ.get("STOREGRAPH_TEST_EXAMPLES")
-EXAMPLES = {"sqlite": 300, "postgresql": 120}
+EXAMPLES = {"sqlite": 350, "postgresql": 150}
 """How many documents of our own; each is asked by three viewers or more."""
 SHARE_OF_FOREIGN = 0.5
 """How many documents of hypothesis-graphql there are for one of ours."""

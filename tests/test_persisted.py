@@ -42,12 +42,6 @@ STORES = [
 ]
 
 
-@pytest.fixture
-def database_kind() -> str:
-    """What is tried here is the same whichever database is behind it."""
-    return "sqlite"
-
-
 def sha(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -31,7 +31,6 @@ async def test_generated_requests_get_answers_of_the_contract(
     assert answered > EXAMPLES
 
 
-@pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
 async def test_generated_requests_of_nobody_are_stopped_at_the_door(
     xpage: Rest, services: Services, mode: GenerationMode
@@ -41,4 +40,4 @@ async def test_generated_requests_of_nobody_are_stopped_at_the_door(
 
     answered = await asyncio.to_thread(fuzz, base_url, mode, {}, examples=2)
 
-    assert answered > 2
+    assert answered > EXAMPLES
