@@ -1,9 +1,11 @@
 """The way to the rows: one door for reading, one for writing, on SQLite and PostgreSQL."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any
 
 import orjson
@@ -23,6 +25,8 @@ LAST_READS = 5.0
 """Seconds that closing waits for those who still read."""
 READERS = 4
 """Connections that read a SQLite file, each in a thread: more only wait for the interpreter."""
+FIRST_MODE = 60.0
+"""Seconds that a new SQLite file may be kept busy by another process that makes its tables."""
 # PostgreSQL writes 1e22 as 10000000000000000000000, of which Python's own reader makes an integer
 # that answers cannot hold: what is to be written by orjson is read by it.
 JSON_AS_ANSWERED: dict[str, Any] = {"json_deserializer": orjson.loads}
@@ -120,10 +124,10 @@ def _configure_sqlite(engine: AsyncEngine, *, begin: str, durable: bool) -> None
     def on_connect(connection: Any, _entry: ConnectionPoolEntry) -> None:
         connection.isolation_level = None  # the driver must not begin transactions by itself
         cursor = connection.cursor()
-        cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.execute("PRAGMA busy_timeout = 60000")
+        _write_ahead(connection, cursor)
         cursor.execute(f"PRAGMA synchronous = {'FULL' if durable else 'OFF'}")
         cursor.execute("PRAGMA foreign_keys = ON")
-        cursor.execute("PRAGMA busy_timeout = 60000")
         cursor.close()
 
     def on_begin(connection: Connection) -> None:
@@ -131,3 +135,20 @@ def _configure_sqlite(engine: AsyncEngine, *, begin: str, durable: bool) -> None
 
     event.listen(engine.sync_engine, "connect", on_connect)
     event.listen(engine.sync_engine, "begin", on_begin)
+
+
+def _write_ahead(connection: Any, cursor: Any) -> None:
+    """Let readers read while one writes. A file stays in this mode once it is.
+
+    SQLite does not wait for who writes to a file that is not in it yet, as it does for all else.
+    """
+    last = monotonic() + FIRST_MODE
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or monotonic() > last:
+                raise
+            connection.run_async(lambda _: asyncio.sleep(0.01))
+        else:
+            return

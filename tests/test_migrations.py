@@ -1,6 +1,8 @@
 """The schema comes about by migrations alone, once, and from the code's own row classes."""
 
 import asyncio
+import sqlite3
+from pathlib import Path
 
 import pytest
 from alembic import command
@@ -144,6 +146,18 @@ async def test_customers_who_shared_an_address_stay_and_the_first_keeps_it(
 async def test_two_processes_that_migrate_at_once_take_turns(bare_database_url: str) -> None:
     found = await asyncio.gather(*(migrate.upgrade(bare_database_url) for _ in range(4)))
     assert sorted(each.changed for each in found) == [False, False, False, True]
+
+
+async def test_a_new_file_that_another_process_writes_to_is_waited_for(tmp_path: Path) -> None:
+    url = f"sqlite+aiosqlite:///{tmp_path}/bare.db"
+    other = sqlite3.connect(tmp_path / "bare.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    task = asyncio.create_task(migrate.upgrade(url))
+    ended, _ = await asyncio.wait([task], timeout=0.3)
+    assert not ended
+    other.execute("COMMIT")
+    assert (await task).changed
+    other.close()
 
 
 async def test_a_database_of_a_newer_version_is_left_alone(bare_database_url: str) -> None:
