@@ -149,6 +149,10 @@ def _write_ahead(connection: Any, cursor: Any) -> None:
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or monotonic() > last:
                 raise
-            connection.run_async(lambda _: asyncio.sleep(0.01))
+            connection.run_async(_pause)
         else:
             return
+
+
+async def _pause(_connection: Any) -> None:
+    await asyncio.sleep(0.01)

@@ -14,7 +14,7 @@ from sqlalchemy import event
 from app import garbage
 from app.settings import Settings
 from app.web import create_app
-from db.engine import Database, connect
+from db.engine import Database
 from engine import drivers
 from providers import storage
 from providers.chain import SimulatedChain
@@ -52,18 +52,27 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgres_url() -> Iterator[str]:
+def sqlite_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("database")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[databases.Postgres]:
     """One database for all tests of this process."""
     with databases.new_postgres(tables=True) as url:
-        yield url
+        database = databases.Postgres(url)
+        yield database
+        database.close()
 
 
 @pytest.fixture
-def database_url(database_kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> str:
+def database_url(database_kind: str, request: pytest.FixtureRequest) -> str:
     """The address of a database with all tables and no rows."""
     if database_kind == "sqlite":
-        return databases.copied(request.getfixturevalue("sqlite_template"), tmp_path)
-    return databases.emptied(request.getfixturevalue("postgres_url"))
+        template: Path = request.getfixturevalue("sqlite_template")
+        return databases.copied(template, request.getfixturevalue("sqlite_folder"))
+    server: databases.Postgres = request.getfixturevalue("postgres")
+    return server.emptied()
 
 
 @pytest.fixture
@@ -78,7 +87,8 @@ def bare_database_url(database_kind: str, tmp_path: Path) -> Iterator[str]:
 
 @pytest.fixture
 async def database(database_url: str) -> AsyncGenerator[Database]:
-    opened = connect(database_url, durable=False)
+    engines = databases.engines(database_url)
+    opened = Database(database_url, engines.reading, engines.writing)
     yield opened
     await opened.close()
 

@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from uuid import uuid4
 
@@ -12,6 +13,7 @@ from sqlalchemy import create_engine
 
 from db import models
 from db.base import Base
+from db.engine import Database, connect
 
 POSTGRES = os.environ.get("STOREGRAPH_TEST_POSTGRES_URL")
 TABLES = [table.name for table in Base.metadata.sorted_tables]
@@ -31,10 +33,21 @@ def new_sqlite(folder: Path) -> Path:
 
 
 def copied(template: Path, folder: Path) -> str:
-    """The address of a copy of a file."""
+    """The address of a copy of a file, in place of the copy that was there before."""
     path = folder / "test.db"
+    for each in folder.glob(f"{path.name}*"):
+        each.unlink()
     shutil.copyfile(template, path)
     return f"sqlite+aiosqlite:///{path}"
+
+
+@cache
+def engines(url: str) -> Database:
+    """The engines of all tests on one database: they know its dialect, and statements by heart.
+
+    Connections are each test's own, as their event loops are.
+    """
+    return connect(url, durable=False)
 
 
 @contextmanager
@@ -56,20 +69,29 @@ def new_postgres(*, tables: bool) -> Iterator[str]:
             server.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'.encode())
 
 
-def emptied(url: str) -> str:
-    """The database without rows, as SQLAlchemy's address; whoever is still connected is cut off.
+class Postgres:
+    """A database for one test after the other, and a connection that empties it."""
 
-    It costs a hundredth of a new database. Foreign keys and triggers look away meanwhile.
-    """
-    deletions = "; ".join(f'DELETE FROM "{table}"' for table in TABLES)  # noqa: S608 - our own names
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._connection = psycopg.connect(url, autocommit=True)
+
+    def emptied(self) -> str:
+        """Its address for SQLAlchemy. It has no rows; whoever is still connected is cut off.
+
+        It costs a hundredth of a new database. Foreign keys and triggers look away meanwhile.
+        """
+        deletions = "; ".join(f'DELETE FROM "{table}"' for table in TABLES)  # noqa: S608 - our own names
+        self._connection.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
-        connection.execute("DROP SCHEMA IF EXISTS dbos CASCADE")
-        connection.execute(f"SET session_replication_role = replica; {deletions}".encode())
-    return asyncpg_url(url)
+        self._connection.execute("DROP SCHEMA IF EXISTS dbos CASCADE")
+        self._connection.execute(f"SET session_replication_role = replica; {deletions}".encode())
+        return asyncpg_url(self._url)
+
+    def close(self) -> None:
+        self._connection.close()
 
 
 def asyncpg_url(url: str) -> str:
