@@ -53,6 +53,10 @@ class Forbidden(StoreError):
     code = "FORBIDDEN"
 
 
+class NotOwner(Forbidden):
+    """The row is another tenant's, for interfaces that tell this from one that does not exist."""
+
+
 class NotFound(StoreError):
     """No such row, or another tenant's: the two must not be told apart.
 

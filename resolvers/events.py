@@ -39,6 +39,8 @@ TOPICS = (
     "landing_page.updated",
     "landing_page.deleted",
     "store.updated",
+    "store.published",
+    "order.disputed",
     "api_key.revoked",
     "app_installation.updated",
 )

@@ -24,7 +24,8 @@ from resolvers.services import Services, Storage
 from resolvers.vault import Vault
 from tests import databases
 from tests.databases import POSTGRES
-from tests.kit import Client, GraphQL, Make, Rest, instamarket_door, xpage_door
+from tests.doors import instamarket_door, instxnt_door, xpage_door
+from tests.kit import Client, GraphQL, Make, Rest
 from tests.s3 import S3, serving
 
 REDIS = os.environ.get("STOREGRAPH_TEST_REDIS_URL")
@@ -193,6 +194,12 @@ def statements(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[
 @pytest.fixture
 async def instamarket(services: Services, settings: Settings) -> AsyncGenerator[Rest]:
     async with instamarket_door(services, settings) as door:
+        yield door
+
+
+@pytest.fixture
+async def instxnt(services: Services, settings: Settings) -> AsyncGenerator[Rest]:
+    async with instxnt_door(services, settings) as door:
         yield door
 
 

@@ -2,8 +2,7 @@
 
 import hashlib
 import hmac
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from inspect import signature
@@ -14,13 +13,11 @@ from uuid import uuid4
 
 import orjson
 from aiohttp import FormData, web
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.test_utils import TestClient
 from sqlalchemy import Enum as SqlEnum
 from sqlalchemy import case, func, select
 from yarl import URL
 
-from app.settings import Settings
-from app.web import create_app
 from db import models
 from db.base import Base, UtcDateTime, now
 from jobs.runner import Runner
@@ -30,8 +27,6 @@ from resolvers.money import micro
 from resolvers.services import Services
 from resolvers.viewer import WHOLESALE
 from rest_compat.dialect import Contract, check
-from rest_compat.instamarket import instamarket
-from rest_compat.xpage import xpage
 from rest_compat.xpage.permissions import PERMISSIONS
 
 Client = TestClient[web.Request, web.Application]
@@ -683,21 +678,3 @@ class Installed:
     @property
     def headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.clear}"}
-
-
-@asynccontextmanager
-async def xpage_door(services: Services, settings: Settings) -> AsyncGenerator[Rest]:
-    """The gateway with xPage in it, whose every answer is checked on both sides."""
-    dialect = xpage(services, check_answers=True)
-    app = create_app(services, settings, dialects=[dialect])
-    async with TestClient(TestServer(app)) as client:
-        yield Rest(client, dialect.contract)
-
-
-@asynccontextmanager
-async def instamarket_door(services: Services, settings: Settings) -> AsyncGenerator[Rest]:
-    """The gateway with InstaMarket in it, whose every answer is checked on both sides."""
-    dialect = instamarket(services, admin_token=settings.admin_token, check_answers=True)
-    app = create_app(services, settings, dialects=[dialect])
-    async with TestClient(TestServer(app)) as client:
-        yield Rest(client, dialect.contract)

@@ -1,0 +1,1 @@
+"""Webhooks of stores, in the dialect's words."""
