@@ -104,6 +104,7 @@ async def create(
         transitions.move(
             tx, order, at=ctx.services.clock(),
             payment=PaymentStatus.REFUNDED if whole else PaymentStatus.PARTIALLY_REFUNDED,
+            refund=amount,
         )  # fmt: skip
         await customer_figures.refresh(tx, [order.customer_id])
         await idempotency.keep(

@@ -39,8 +39,11 @@ def move(
     payment: P | None = None,
     fulfillment: F | None = None,
     reason: str | None = None,
+    refund: int | None = None,
 ) -> None:
     """Change one status or both, as one event. The order must be locked.
+
+    ``refund`` is how much was given back just now (micro-units), where that is why.
 
     Raises ``Conflict`` for an illegal change; nothing has changed then.
     """
@@ -61,10 +64,17 @@ def move(
             order.cancelled_at = at
     if reason is not None:
         order.failure_reason = reason
-    tell(tx, order, "order.status_changed", before=before)
+    tell(tx, order, "order.status_changed", before=before, refund=refund)
 
 
-def tell(tx: AsyncSession, order: Order, topic: str, *, before: tuple[P, F] | None = None) -> None:
+def tell(
+    tx: AsyncSession,
+    order: Order,
+    topic: str,
+    *,
+    before: tuple[P, F] | None = None,
+    refund: int | None = None,
+) -> None:
     """Announce the order as it is now; ``before`` are the statuses that it had."""
     announce(
         tx,
@@ -78,5 +88,6 @@ def tell(tx: AsyncSession, order: Order, topic: str, *, before: tuple[P, F] | No
         previous_payment_status=before[0].value if before else None,
         previous_fulfillment_status=before[1].value if before else None,
         refunded_total=order.refunded_total,
+        refund_amount=refund,
         api_key_id=order.api_key_id,
     )

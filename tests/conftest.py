@@ -16,9 +16,11 @@ from app.settings import Settings
 from app.web import create_app
 from db.engine import Database
 from engine import drivers
+from jobs.courier import Courier
 from providers import storage
 from providers.chain import SimulatedChain
 from providers.memory import MemoryLimiter, NoJobs
+from providers.outbound import OutboundHttp
 from resolvers.feed import Feed
 from resolvers.services import Services, Storage
 from resolvers.vault import Vault
@@ -26,6 +28,7 @@ from tests import databases
 from tests.databases import POSTGRES
 from tests.doors import instamarket_door, instxnt_door, xpage_door
 from tests.kit import Client, GraphQL, Make, Rest
+from tests.receivers import Post, Receiver, listening
 from tests.s3 import S3, serving
 
 REDIS = os.environ.get("STOREGRAPH_TEST_REDIS_URL")
@@ -207,3 +210,16 @@ async def instxnt(services: Services, settings: Settings) -> AsyncGenerator[Rest
 async def xpage(services: Services, settings: Settings) -> AsyncGenerator[Rest]:
     async with xpage_door(services, settings) as door:
         yield door
+
+
+@pytest.fixture
+async def receiver() -> AsyncGenerator[Receiver]:
+    async with listening() as made:
+        yield made
+
+
+@pytest.fixture
+async def post(services: Services) -> AsyncGenerator[Post]:
+    http = OutboundHttp(private_addresses=True, timeout=1)
+    yield Post(services, Courier(services, http))
+    await http.close()

@@ -84,7 +84,7 @@ class WebhookDelivery(Keyed, InStore, Edited, Base, kw_only=True):
 
     __tablename__ = "webhook_delivery"
     __table_args__ = (
-        UniqueConstraint("event_id", "endpoint_id"),
+        UniqueConstraint("event_id", "endpoint_id", "topic"),
         UniqueConstraint("event_id", "installation_id"),
         Index("ix_webhook_delivery_due", "status", "next_attempt_at"),
     )

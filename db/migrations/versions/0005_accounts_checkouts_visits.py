@@ -342,6 +342,15 @@ def upgrade() -> None:
     with op.batch_alter_table("webhook_endpoint", schema=None) as batch_op:
         batch_op.alter_column("format", server_default=None)
 
+    with op.batch_alter_table("webhook_delivery", schema=None) as batch_op:
+        batch_op.drop_constraint(
+            batch_op.f("uq_webhook_delivery_event_id_endpoint_id"), type_="unique"
+        )
+        batch_op.create_unique_constraint(
+            batch_op.f("uq_webhook_delivery_event_id_endpoint_id_topic"),
+            ["event_id", "endpoint_id", "topic"],
+        )
+
     for table, column, kinds in _WIDENED:
         _allow(table, column, kinds + _ADDED[column])
 
@@ -350,6 +359,14 @@ def downgrade() -> None:
     """Fails, and changes nothing, where there are transfers of the kinds that are new."""
     for table, column, kinds in reversed(_WIDENED):
         _allow(table, column, kinds)
+
+    with op.batch_alter_table("webhook_delivery", schema=None) as batch_op:
+        batch_op.drop_constraint(
+            batch_op.f("uq_webhook_delivery_event_id_endpoint_id_topic"), type_="unique"
+        )
+        batch_op.create_unique_constraint(
+            batch_op.f("uq_webhook_delivery_event_id_endpoint_id"), ["event_id", "endpoint_id"]
+        )
 
     with op.batch_alter_table("webhook_endpoint", schema=None) as batch_op:
         batch_op.drop_column("format")
