@@ -182,15 +182,14 @@ async def test_orders_of_another_account_are_not_ones_own(
 ) -> None:
     theirs = await make.store("Other")
     order = await bought(make, theirs)
-    for operation, named in (
-        ("get_order", {"order_id": order_id(order.uuid)}),
-        ("list_orders", {"store_id": store_id(theirs.uuid)}),
+    order_name, store_name = order_id(order.uuid), store_id(theirs.uuid)
+    for named, reply in (
+        (order_name, await instxnt("get_order", key=key, order_id=order_name)),
+        (store_name, await instxnt("list_orders", key=key, store_id=store_name)),
     ):
-        reply = await instxnt(operation, key=key, **named)
-        [text] = named.values()
         assert (reply.status, reply.body) == (
             403,
-            {"code": "not_owner", "message": f"You do not own {text}"},
+            {"code": "not_owner", "message": f"You do not own {named}"},
         )
 
 
