@@ -1,4 +1,4 @@
-"""What is not kept for ever: old events, messages about them, ended tokens, kept answers."""
+"""What is not kept for ever: old events and messages, ended tokens and sessions, kept answers."""
 
 from datetime import timedelta
 from typing import Any
@@ -11,6 +11,7 @@ from db.models import (
     Consumer,
     Event,
     IdempotencyRecord,
+    Session,
     WebhookDelivery,
     WebhookStatus,
 )
@@ -26,6 +27,7 @@ async def sweep(services: Services) -> None:
     before = now - KEPT
     await _remove(services, IdempotencyRecord, IdempotencyRecord.expires_at <= now)
     await _remove(services, AppToken, AppToken.expires_at <= now)
+    await _remove(services, Session, Session.expires_at <= now)
     await _remove(
         services,
         WebhookDelivery,

@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from aiodataloader import DataLoader
@@ -30,6 +31,11 @@ class Context:
     connection_params: Any = None
     extensions: dict[str, Any] = field(default_factory=dict[str, Any])
     """What the response tells beside its data."""
+    keep_session: Callable[[str, datetime], None] | None = None
+    """Gives the browser the cookie of another session, which ends at an instant.
+
+    None where whoever asks takes no cookies with the answer.
+    """
     _loaders: dict[Hashable, DataLoader[Any, Any]] = field(
         default_factory=dict[Hashable, DataLoader[Any, Any]]
     )

@@ -17,6 +17,7 @@ ORDER = "order"
 JOB = "job"
 BALANCE = "balance"
 API_KEY = "api_key"
+SESSION = "session"
 INSTALLATION = "app_installation"
 DELIVERY = "delivery"
 
@@ -42,6 +43,7 @@ TOPICS = (
     "store.published",
     "order.disputed",
     "api_key.revoked",
+    "session.revoked",
     "app_installation.updated",
 )
 

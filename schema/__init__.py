@@ -30,6 +30,7 @@ from schema.payment_providers import PaymentProviderMutation, PaymentProviderQue
 from schema.products import ProductMutation, ProductQuery
 from schema.reviews import ReviewMutation, ReviewQuery
 from schema.scalars import SCALARS
+from schema.sessions import SessionMutation, SessionQuery
 from schema.shipping_carriers import ShippingCarrierQuery
 from schema.stores import StoreMutation, StoreQuery
 from schema.subscriptions import Subscription
@@ -43,6 +44,7 @@ class Query(
     NodeQuery,
     OrganizationQuery,
     UserQuery,
+    SessionQuery,
     StoreQuery,
     ProductQuery,
     VariantQuery,
@@ -69,6 +71,7 @@ class Query(
 
 @strawberry.type(description="What can be done.")
 class Mutation(
+    SessionMutation,
     StoreMutation,
     ProductMutation,
     VariantMutation,

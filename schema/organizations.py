@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import strawberry
 
 from db import models
-from resolvers import api_keys, fetch, keys, organizations, stores, users
+from resolvers import api_keys, fetch, keys, organizations, sessions, stores, users
 from schema.arguments import graphql_enum
 from schema.relations import Connection, Info, Node, connection, noun, plain, relation, selected
 
@@ -45,6 +45,18 @@ class Organization(Node):
     )
 
 
+@strawberry.type(description="An organization that you are a member of.")
+class Workplace:
+    name: str = strawberry.field(description="Its name.")
+    role: models.Role = strawberry.field(description="What you are there.")
+    current: bool = strawberry.field(description="Whether you work there now.")
+
+    @strawberry.field(description="Its id, for switchOrganization.")
+    def id(self) -> strawberry.ID:
+        workplace: Any = self
+        return strawberry.ID(keys.global_id("Organization", workplace.organization_id))
+
+
 @strawberry.type(description="Who is asking: what the credential of this request stands for.")
 class Viewer:
     organization: Organization | None = relation(
@@ -69,6 +81,12 @@ class Viewer:
         description="Whether you see only orders, balances and top-ups that this key made."
     )
     expires_at: datetime | None = strawberry.field(description="When the credential ends.")
+
+    @strawberry.field(
+        description="Where the person may work; none for a program.", graphql_type=list[Workplace]
+    )
+    async def workplaces(self, info: Info) -> Any:
+        return await sessions.workplaces(info.context)
 
     @strawberry.field(description="The organization's plan.")
     def plan(self) -> models.Plan:

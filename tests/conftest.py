@@ -8,7 +8,10 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from aiohttp import DummyCookieJar
 from aiohttp.test_utils import TestClient, TestServer
+from pwdlib import PasswordHash
+from pwdlib.hashers.argon2 import Argon2Hasher
 from sqlalchemy import event
 
 from app import garbage
@@ -22,6 +25,7 @@ from providers.chain import SimulatedChain
 from providers.memory import MemoryLimiter, NoJobs
 from providers.outbound import OutboundHttp
 from resolvers.feed import Feed
+from resolvers.passwords import Passwords
 from resolvers.services import Services, Storage
 from resolvers.vault import Vault
 from tests import databases
@@ -33,6 +37,8 @@ from tests.s3 import S3, serving
 
 REDIS = os.environ.get("STOREGRAPH_TEST_REDIS_URL")
 REQUIRED = os.environ.get("STOREGRAPH_TEST_REQUIRE_SERVICES") == "1"
+# As real passwords are kept, but in less than a millisecond.
+CHEAP = PasswordHash((Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1),))
 FEED = ("event.position", "UPDATE event SET position", "pg_advisory_xact_lock")
 # So many of GraphQL's and the ledger's promises rest on SQL that both databases take every test.
 DATABASES = ["sqlite", "postgresql"] if POSTGRES or REQUIRED else ["sqlite"]
@@ -118,6 +124,7 @@ async def services(database: Database) -> AsyncGenerator[Services]:
         chain=SimulatedChain(database, {}),
         jobs=NoJobs(),
         storage=storage.memory(),
+        passwords=Passwords(CHEAP),
     )
     running = asyncio.create_task(feed.run())
     yield made
@@ -154,7 +161,8 @@ def make(services: Services) -> Make:
 
 @pytest.fixture
 async def client(services: Services, settings: Settings) -> AsyncGenerator[Client]:
-    async with TestClient(TestServer(create_app(services, settings))) as opened:
+    server = TestServer(create_app(services, settings))
+    async with TestClient(server, cookie_jar=DummyCookieJar()) as opened:
         yield opened
 
 

@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
+from aiohttp import DummyCookieJar
 from aiohttp.test_utils import TestClient, TestServer
 
 from app.settings import Settings
@@ -25,10 +26,13 @@ async def xpage_door(services: Services, settings: Settings) -> AsyncGenerator[R
 
 @asynccontextmanager
 async def instxnt_door(services: Services, settings: Settings) -> AsyncGenerator[Rest]:
-    """The gateway with instxnt in it, whose every answer is checked on both sides."""
+    """The gateway with instxnt in it, whose every answer is checked on both sides.
+
+    It keeps no cookies: whoever calls sends those that they mean to.
+    """
     dialect = instxnt(services, check_answers=True)
     app = create_app(services, settings, dialects=[dialect])
-    async with TestClient(TestServer(app)) as client:
+    async with TestClient(TestServer(app), cookie_jar=DummyCookieJar()) as client:
         yield Rest(client, dialect.contract)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from inspect import signature
 from io import BytesIO
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 from urllib.parse import quote
 from uuid import uuid4
 
@@ -414,6 +414,13 @@ def _row_of(table: Any) -> Any:
     return next(m.class_ for m in Base.registry.mappers if m.local_table is table)
 
 
+class Caller(Protocol):
+    """Who calls: what headers their credential is."""
+
+    @property
+    def headers(self) -> dict[str, str]: ...
+
+
 @dataclass(frozen=True)
 class Key:
     row: models.ApiKey
@@ -440,9 +447,7 @@ class GraphQL:
 
     client: Client
 
-    async def __call__(
-        self, query: str, *, key: "Key | Installed | None" = None, **variables: Any
-    ) -> Any:
+    async def __call__(self, query: str, *, key: "Caller | None" = None, **variables: Any) -> Any:
         message = {"query": query, "variables": variables}
         headers, files = key.headers if key else {}, dict[str, Part]()
         message["variables"] = _without_files(variables, "variables", files)
@@ -453,23 +458,19 @@ class GraphQL:
         response = await self.client.post("/graphql", headers=headers, **sent)
         return await response.json()
 
-    async def data(
-        self, query: str, *, key: "Key | Installed | None" = None, **variables: Any
-    ) -> Any:
+    async def data(self, query: str, *, key: "Caller | None" = None, **variables: Any) -> Any:
         answer = await self(query, key=key, **variables)
         assert "errors" not in answer, answer["errors"]
         return answer["data"]
 
-    async def done(
-        self, query: str, *, key: "Key | Installed | None" = None, **variables: Any
-    ) -> Any:
+    async def done(self, query: str, *, key: "Caller | None" = None, **variables: Any) -> Any:
         """The payload of a mutation, which must have succeeded."""
         [payload] = (await self.data(query, key=key, **variables)).values()
         assert payload["errors"] == []
         return payload
 
     async def refused(
-        self, query: str, *, key: "Key | Installed | None" = None, **variables: Any
+        self, query: str, *, key: "Caller | None" = None, **variables: Any
     ) -> list[str]:
         """Why a mutation was refused: ``["CONFLICT input.slug"]``."""
         [payload] = (await self.data(query, key=key, **variables)).values()
@@ -628,7 +629,7 @@ class Rest:
         self,
         operation_id: str,
         *,
-        key: "Key | Installed | None" = None,
+        key: "Caller | None" = None,
         body: Any = None,
         form: FormData | None = None,
         headers: Mapping[str, str] | None = None,

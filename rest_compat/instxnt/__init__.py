@@ -11,6 +11,7 @@ from resolvers.file_intake import limit_by_head
 from resolvers.services import Services
 from rest_compat.dialect import Contract, Dialect
 from rest_compat.instxnt import (
+    accounts,
     analytics,
     auth,
     checkout,
@@ -28,7 +29,7 @@ from rest_compat.instxnt.guard import Guard
 __all__ = ["contract", "instxnt", "webhooks"]
 
 NAME = "instxnt"
-MODULES = (analytics, auth, checkout, generation, images, orders, products, stores)
+MODULES = (accounts, analytics, auth, checkout, generation, images, orders, products, stores)
 
 
 @cache

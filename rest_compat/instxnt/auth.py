@@ -2,15 +2,28 @@
 
 from typing import Any
 
+from resolvers import csrf
+from resolvers.errors import Unauthenticated
+from rest_compat.dialect import Call
+from rest_compat.instxnt import cookies, google
 from rest_compat.instxnt.asking import Asking
 
 
-async def get_csrf_token(ctx: Asking) -> Any:
-    raise NotImplementedError
+async def get_csrf_token(ctx: Asking, call: Call) -> Any:
+    cookie = cookies.session_of(call.request)
+    if cookie is None or ctx.require().session_id is None:
+        raise Unauthenticated("a proof is for a session; tokens need none")
+    return {"token": csrf.new_proof(cookie, ctx.services.clock())}
 
 
 async def start_google_login(ctx: Asking) -> Any:
-    raise NotImplementedError
+    return await google.start(ctx)
+
+
+async def finish_google_login(
+    ctx: Asking, call: Call, code: str | None, state: str | None, error: str | None
+) -> Any:
+    return await google.finish(ctx, call, code=code, state=state, error=error)
 
 
 async def start_stripe_onboarding(ctx: Asking) -> Any:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from resolvers.accounts import WrongCredentials
 from resolvers.errors import Forbidden, Invalid, NotFound, NotOwner, Problem, StoreError
 from rest_compat.dialect import Answer, Call
 
@@ -45,6 +46,8 @@ def failure(call: Call, error: StoreError) -> Answer:
     status, code = STATUS[error.code]
     if isinstance(error, CsrfRefused):
         code = error.wire_code
+    elif isinstance(error, WrongCredentials):
+        code = "invalid_credentials"
     body: dict[str, Any] = {"code": code, "message": str(error)}
     match code:
         case "validation_failed":
