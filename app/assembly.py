@@ -21,7 +21,14 @@ from providers.chain import SimulatedChain
 from providers.memory import MemoryDocuments, MemoryLimiter, NoJobs
 from providers.outbound import OutboundHttp
 from resolvers.feed import Bell, Feed
-from resolvers.services import DocumentStore, RateLimiter, Services, Storage, Wholesale
+from resolvers.services import (
+    DocumentStore,
+    IdentityProvider,
+    RateLimiter,
+    Services,
+    Storage,
+    Wholesale,
+)
 from resolvers.vault import Vault
 
 log = structlog.get_logger()
@@ -77,6 +84,7 @@ async def open_services(settings: Settings, *, background: bool = True) -> Async
             largest_file=settings.files_largest,
             link_lifetime=settings.files_link_lifetime,
             store_domain=settings.store_domain,
+            google=_google(settings, stack),
         )
         if background:
             stack.push_async_callback(services.usage.flush)
@@ -184,6 +192,22 @@ def _documents(settings: Settings, stack: AsyncExitStack) -> DocumentStore | Non
     store = RedisDocuments(settings.redis_url, near=MemoryDocuments())
     stack.push_async_callback(store.close)
     return store
+
+
+def _google(settings: Settings, stack: AsyncExitStack) -> IdentityProvider | None:
+    """Where people log in who have an account at Google; None where that is not configured."""
+    if settings.google_client_id is None or settings.google_client_secret is None:
+        return None
+    from providers.openid import OpenIdProvider  # noqa: PLC0415 - costs time, and few need it
+
+    provider = OpenIdProvider(
+        "google",
+        issuer=settings.google_issuer,
+        client_id=settings.google_client_id,
+        client_secret=settings.google_client_secret,
+    )
+    stack.push_async_callback(provider.close)
+    return provider
 
 
 @asynccontextmanager

@@ -93,6 +93,16 @@ class Settings(BaseSettings):
         default="",
         description="Origins of browsers that may call from other sites, comma-separated.",
     )
+    google_client_id: str | None = Field(
+        default=None, description="Client id at Google, for its sign-in; none is offered without."
+    )
+    google_client_secret: str | None = Field(
+        default=None, description="Secret of that client; both are needed."
+    )
+    google_issuer: str = Field(
+        default="https://accounts.google.com",
+        description="Base address of the OpenID provider that stands for Google.",
+    )
     webhook_private_addresses: bool = Field(
         default=False, description="Allow webhooks to private and loopback addresses."
     )

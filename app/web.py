@@ -14,6 +14,7 @@ from app.graphql import View
 from app.health import Health
 from app.metrics import EXECUTIONS
 from app.pages import graphiql_page
+from app.people import People
 from app.settings import Settings, listed, mapped
 from engine import Driver, Lookups, driver_for
 from resolvers.services import PlainLookups, Services
@@ -73,6 +74,7 @@ def create_app(
     app.router.add_route("*", GRAPHQL, app[VIEW])
     app.add_routes(app[HEALTH].routes())
     app.add_routes(Files(services).routes())
+    app.add_routes(People(services).routes())
     if settings.graphiql:
         app.add_routes(graphiql.routes())
     for dialect in dialects:

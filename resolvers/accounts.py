@@ -27,6 +27,7 @@ LOG_INS = Limit("log_in.address", 30, 60)
 GUESSES = Limit("log_in.email_at_address", 15, 900)
 GUESSES_ANYWHERE = Limit("log_in.email", 100, 900)
 CHANGES = Limit("change_password", 15, 900)
+_LONGEST_EMAIL = 320
 _NETWORK = 64
 """Bits of an IPv6 address that whoever has one usually has whole."""
 
@@ -44,6 +45,8 @@ class EmailAddress(Rule):
     kind: ClassVar[str] = "email"
 
     def check(self, value: str) -> str:
+        if len(value) > _LONGEST_EMAIL:
+            raise ValueError("must be an e-mail address: this one is too long")
         try:
             found = validate_email(value.strip(), check_deliverability=False)
         except EmailNotValidError as error:

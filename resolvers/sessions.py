@@ -21,11 +21,12 @@ from resolvers.keys import KeyOf
 from resolvers.reads import Conditions, narrowed, one, page, sorts
 from resolvers.roles import PERMISSIONS
 from resolvers.services import Services
-from resolvers.viewer import Viewer
+from resolvers.viewer import Viewer, visible
 from resolvers.writes import held
 
 LIFETIME = timedelta(days=30)
 LONGEST_AGENT = 300
+MOST_SHOWN = 100
 REVOKED = "session.revoked"
 SORTS = sorts(
     "SessionSort", default="created_at_desc", id=Session.id, created_at=Session.created_at
@@ -64,6 +65,21 @@ async def are_current(ctx: Context, keys: Sequence[tuple[Any, ...]]) -> list[boo
     """Of each session's key: whether it is the one that asks."""
     current = None if ctx.viewer is None else ctx.viewer.session_id
     return [key == current for (key,) in keys]
+
+
+async def active(ctx: Context) -> Sequence[Any]:
+    """The sessions of the person who asks that have not ended, the newest first."""
+    viewer = ctx.require()
+    at = ctx.services.clock()
+    found = visible(viewer, Session).with_only_columns(
+        Session.id,
+        Session.user_agent,
+        Session.address,
+        Session.created_at,
+        Session.expires_at,
+    )
+    live = found.where(Session.revoked_at.is_(None), Session.expires_at > at)
+    return await ctx.rows(live.order_by(Session.id.desc()).limit(MOST_SHOWN))
 
 
 # From a cookie to a viewer

@@ -38,7 +38,7 @@ def clock(services: Services) -> Clock:
 
 async def called(door: Rest, operation: Operation, **headers: str) -> Reply:
     """An operation called with nothing but headers, and an id that nobody has."""
-    inside = {each.name: "st_none" for each in operation.parameters if each.place == "path"}
+    inside: Any = {each.name: "st_none" for each in operation.parameters if each.place == "path"}
     return await door(operation.id, headers=headers, **inside)
 
 
