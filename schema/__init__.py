@@ -35,6 +35,7 @@ from schema.stores import StoreMutation, StoreQuery
 from schema.subscriptions import Subscription
 from schema.users import UserQuery
 from schema.variants import VariantMutation, VariantQuery
+from schema.visits import VisitMutation
 from schema.webhooks import WebhookMutation, WebhookQuery
 
 
@@ -70,6 +71,7 @@ class Query(
 @strawberry.type(description="What can be done.")
 class Mutation(
     StoreMutation,
+    VisitMutation,
     ProductMutation,
     VariantMutation,
     OfferMutation,
