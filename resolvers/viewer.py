@@ -24,7 +24,7 @@ RESOURCES = {
     "domain": ("view", "create", "update", "delete"),
     "bundle": ("view", "create", "update", "delete"),
     "policy": ("view", "create", "update", "delete"),
-    "analytic": ("view",),
+    "analytic": ("view", "create"),
     "plan": ("switch",),
     "invoice": ("view", "pay"),
     "app": ("view", "create", "update", "delete", "install", "uninstall", "boot"),

@@ -36,6 +36,7 @@ from schema.stores import StoreMutation, StoreQuery
 from schema.subscriptions import Subscription
 from schema.users import UserQuery
 from schema.variants import VariantMutation, VariantQuery
+from schema.visits import VisitMutation
 from schema.webhooks import WebhookMutation, WebhookQuery
 
 
@@ -73,6 +74,7 @@ class Query(
 class Mutation(
     SessionMutation,
     StoreMutation,
+    VisitMutation,
     ProductMutation,
     VariantMutation,
     OfferMutation,

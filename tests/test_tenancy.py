@@ -58,6 +58,7 @@ INPUTS: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     },
     "createWebhookEndpoint": lambda given: {**given, "topics": ["order.created"]},
     "creditDeposit": lambda given: {**given, "balanceId": None},
+    "recordVisit": lambda given: {**given, "path": "/"},
     "updateDomain": lambda given: {**given, "name": "shop.example"},
     "detachFile": lambda given: {key: given[key] for key in ("fileId", "productId")},
     "linkFile": lambda given: {key: given[key] for key in ("fileId", "productId")},

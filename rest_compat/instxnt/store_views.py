@@ -1,46 +1,36 @@
 """Stores as the contract shows them, in answers and in webhooks."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from db.models import Store, StoreSetting, StoreStatus
-from resolvers import addresses, fetch, stores
+from db.models import Store
+from resolvers import addresses, fetch, storefronts, stores
 from resolvers.context import Context
+from rest_compat.instxnt.store_status import SHOWN
 from rest_compat.instxnt.wire import store_id
 
 COLUMNS = (Store.uuid, Store.name, Store.subdomain, Store.status)
-SETTINGS = "storefront"
-# What buyers cannot enter is no live store, whoever has closed it.
-STATUS: Mapping[StoreStatus, str] = {
-    StoreStatus.DRAFT: "draft",
-    StoreStatus.LIVE: "live",
-    StoreStatus.SUSPENDED: "draft",
-}
 
 
 async def of_stores(ctx: Context, keys: Sequence[int]) -> dict[int, dict[str, Any]]:
-    """The stores that the viewer may see, by key. Three statements, however many there are."""
+    """The stores that the viewer may see, whole, by key."""
     found = await fetch.rows_of(ctx, stores.by_id, keys, {}, COLUMNS) if keys else []
     rows = [row for row in found if row is not None]
     if not rows:
         return {}
-    ids = [row.id for row in rows]
-    columns = (StoreSetting.name, StoreSetting.value)
-    settings = await fetch.rows_of(ctx, stores.settings_of, ids, {"group": SETTINGS}, columns)
-    domains = await addresses.domains_of_stores(ctx, ids)
+    settings = await storefronts.settings_of(ctx, [row.id for row in rows])
+    urls = await addresses.of_stores(ctx, [(row.id,) for row in rows])
     return {
-        row.id: {
-            "id": store_id(row.uuid),
-            "name": row.name,
-            "subdomain": row.subdomain,
-            "url": f"https://{domains[row.id]}",
-            "status": STATUS[row.status],
-            "settings": {each.name: _plain(each.value) for each in settings[at]},
-        }
+        row.id: {**listed(row), "url": urls[at], "settings": settings[at]}
         for at, row in enumerate(rows)
     }
 
 
-def _plain(value: dict[str, Any]) -> Any:
-    """What is no object is kept inside of one, as ``value``."""
-    return value["value"] if value.keys() == {"value"} else value
+def listed(row: Any) -> dict[str, Any]:
+    """As it is in a list; the row has ``COLUMNS``."""
+    return {
+        "id": store_id(row.uuid),
+        "name": row.name,
+        "subdomain": row.subdomain,
+        "status": SHOWN[row.status],
+    }

@@ -335,6 +335,12 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("user_agent", sa.String(), nullable=True))
         batch_op.add_column(sa.Column("address", sa.String(), nullable=True))
 
+    with op.batch_alter_table("store", schema=None) as batch_op:
+        batch_op.add_column(
+            sa.Column("erasure_began_at", sa.DateTime(timezone=True), nullable=True)
+        )
+        batch_op.add_column(sa.Column("erased_at", sa.DateTime(timezone=True), nullable=True))
+
     with op.batch_alter_table("webhook_endpoint", schema=None) as batch_op:
         batch_op.add_column(
             sa.Column("format", sa.String(), nullable=False, server_default="storegraph")
@@ -370,6 +376,10 @@ def downgrade() -> None:
 
     with op.batch_alter_table("webhook_endpoint", schema=None) as batch_op:
         batch_op.drop_column("format")
+
+    with op.batch_alter_table("store", schema=None) as batch_op:
+        batch_op.drop_column("erased_at")
+        batch_op.drop_column("erasure_began_at")
 
     with op.batch_alter_table("session", schema=None) as batch_op:
         batch_op.drop_column("address")
