@@ -19,6 +19,7 @@ from engine import drivers
 from providers import storage
 from providers.chain import SimulatedChain
 from providers.memory import MemoryLimiter, NoJobs
+from providers.rule_writer import RuleWriter
 from resolvers.feed import Feed
 from resolvers.services import Services, Storage
 from resolvers.vault import Vault
@@ -115,6 +116,7 @@ async def services(database: Database) -> AsyncGenerator[Services]:
         chain=SimulatedChain(database, {}),
         jobs=NoJobs(),
         storage=storage.memory(),
+        writer=RuleWriter(),
     )
     running = asyncio.create_task(feed.run())
     yield made
