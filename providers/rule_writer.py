@@ -163,8 +163,11 @@ def _tone(told: str | None) -> tuple[str, str]:
 
 
 def _facts(further: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Further hints as facts: of what is more than a word or a number, the parts that are."""
-    for name, value in list(further.items())[:20]:
+    """Further hints as facts by name: of what is more than a word or a number, the parts that are.
+
+    In the order of their names, for the databases keep them in different ones.
+    """
+    for name, value in sorted(further.items())[:20]:
         parts = cast("list[Any]", value) if isinstance(value, list) else [value]
         said = [_one_line(str(each)) for each in parts if isinstance(each, str | int | float)]
         if shown := ", ".join(each for each in said if each):

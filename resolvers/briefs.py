@@ -19,6 +19,7 @@ from resolvers.viewer import visible
 
 _BLOCKS = {"p", "div", "li", "h1", "h2", "h3", "h4", "h5", "h6", "tr"}
 _TAG = re.compile(r"<[^>]*>")
+_GAP = re.compile(r"\n\s*\n")
 
 
 async def of(ctx: Context, store_id: int, told: Mapping[str, Any]) -> Brief:
@@ -53,7 +54,8 @@ def _plain(text: str | None) -> str | None:
     if text is None:
         return None
     kept = nh3.clean(text, tags=_BLOCKS | {"br"}, attributes={})
-    return unescape(_TAG.sub(lambda tag: "\n" if "br" in tag[0] else "\n\n", kept)).strip()
+    lines = _TAG.sub(lambda tag: "\n" if "br" in tag[0] else "\n\n", kept)
+    return unescape(_GAP.sub("\n\n", lines)).strip()
 
 
 async def _picture(ctx: Context, told: Mapping[str, Any]) -> View | NoPicture | None:

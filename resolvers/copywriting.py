@@ -176,9 +176,8 @@ def copy_of(data: Any) -> Copy:
     entries = [_object(entry, "an entry of faq") for entry in _list(whole.get("faq"), "faq")]
     if not 1 <= len(entries) <= MOST_QUESTIONS:
         raise ValueError(f"faq must have 1 to {MOST_QUESTIONS} entries")
-    keywords = [
-        _text(each, "a keyword", _KEYWORD) for each in _list(seo.get("keywords"), "keywords")
-    ]
+    words = _list(seo.get("keywords"), "seo.keywords")
+    keywords = [_text(each, "a keyword", _KEYWORD) for each in words]
     distinct = {each.casefold(): each for each in reversed(keywords)}
     kept = [each for each in keywords if distinct[each.casefold()] is each]
     if not 1 <= len(kept) <= MOST_KEYWORDS:
@@ -187,9 +186,7 @@ def copy_of(data: Any) -> Copy:
         _text(whole.get("title"), "title", _TITLE),
         _text(whole.get("description"), "description", _DESCRIPTION),
         tuple(
-            Question(
-                _text(each.get("q"), "faq.q", _QUESTION), _text(each.get("a"), "faq.a", _ANSWER)
-            )
+            Question(_text(each.get("q"), "q", _QUESTION), _text(each.get("a"), "a", _ANSWER))
             for each in entries
         ),
         Seo(
