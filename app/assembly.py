@@ -19,7 +19,9 @@ from db.engine import connect
 from providers import storage
 from providers.chain import SimulatedChain
 from providers.memory import MemoryDocuments, MemoryLimiter, NoJobs
+from providers.openai_writer import OpenAIWriter, Prices
 from providers.outbound import OutboundHttp
+from providers.rule_writer import RuleWriter
 from resolvers.feed import Bell, Feed
 from resolvers.services import (
     DocumentStore,
@@ -106,6 +108,8 @@ async def running_jobs(
     background, sweeps = await asyncio.to_thread(_background)
     executor = settings.executor_id or socket.gethostname()
     sender = OutboundHttp(private_addresses=settings.webhook_private_addresses)
+    fetcher = OutboundHttp(private_addresses=settings.picture_private_addresses)
+    services.fetcher, services.writer = fetcher, _writer(settings)
     working = background.working(
         services,
         sender,
@@ -119,6 +123,10 @@ async def running_jobs(
         async with working:
             yield
     finally:
+        if isinstance(services.writer, OpenAIWriter):
+            await services.writer.close()
+        services.fetcher = services.writer = None
+        await fetcher.close()
         await sender.close()
 
 
@@ -165,6 +173,22 @@ def _storage(settings: Settings) -> Storage:
         region=settings.files_region,
         key_id=settings.files_key_id,
         secret=settings.files_secret,
+    )
+
+
+def _writer(settings: Settings) -> OpenAIWriter | RuleWriter:
+    """Who writes copy. Raises ``ValueError`` for an API without a model."""
+    if settings.writer_url is None:
+        log.info("copy_is_written_by_rules", hint="set STOREGRAPH_WRITER_URL for a model")
+        return RuleWriter()
+    if settings.writer_model is None:
+        raise ValueError("STOREGRAPH_WRITER_URL needs STOREGRAPH_WRITER_MODEL beside it")
+    return OpenAIWriter(
+        url=settings.writer_url,
+        key=settings.writer_key,
+        model=settings.writer_model,
+        timeout=settings.writer_timeout,
+        prices=Prices.of(settings.writer_input_price, settings.writer_output_price),
     )
 
 

@@ -1,5 +1,6 @@
 """Settings: environment variables ``STOREGRAPH_*``, read once, frozen."""
 
+from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -105,6 +106,28 @@ class Settings(BaseSettings):
     )
     webhook_private_addresses: bool = Field(
         default=False, description="Allow webhooks to private and loopback addresses."
+    )
+    picture_private_addresses: bool = Field(
+        default=False,
+        description="Fetch pictures for generations from private and loopback addresses, too.",
+    )
+    writer_url: str | None = Field(
+        default=None,
+        description="Base address of an OpenAI-compatible API that writes copy "
+        "(https://api.openai.com/v1); without it an embedded writer that follows fixed rules.",
+    )
+    writer_key: str | None = Field(default=None, description="Key of that API.")
+    writer_model: str | None = Field(
+        default=None, description="Its model, which must read pictures and write JSON by a schema."
+    )
+    writer_timeout: float = Field(
+        default=60, gt=0, description="Seconds for one of its answers, of up to three tries."
+    )
+    writer_input_price: Decimal | None = Field(
+        default=None, ge=0, description="USD for a million tokens that it reads; only for records."
+    )
+    writer_output_price: Decimal | None = Field(
+        default=None, ge=0, description="USD for a million tokens that it writes."
     )
     files_url: str | None = Field(
         default=None,

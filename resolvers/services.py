@@ -9,6 +9,7 @@ from sqlalchemy import Select
 
 from db.base import now
 from db.engine import Database
+from resolvers.copywriting import Brief, Written
 from resolvers.passwords import Passwords
 from resolvers.usage import UsageMeter
 from resolvers.vault import Vault
@@ -69,6 +70,22 @@ class Sender(Protocol):
     async def post(
         self, url: str, *, body: str, headers: Mapping[str, str]
     ) -> Answer | NoAnswer: ...
+
+
+class Fetcher(Protocol):
+    """Gets what is at an address that a caller gave us; follows a few redirects, raises nothing."""
+
+    async def get(self, url: str, *, most: int) -> bytes | NoAnswer:
+        """The body of a success of at most ``most`` bytes."""
+        ...
+
+
+class Writer(Protocol):
+    """Writes copy of products."""
+
+    async def write(self, brief: Brief, *, once: str) -> Written:
+        """Raises ``copywriting.WriterError``. ``once`` is the same when it is asked again."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +258,10 @@ class Services:
     """Where people log in who have an account at Google; None where that is not configured."""
     sender: Sender | None = None
     """Reaches addresses that callers gave us; only processes that run jobs have it."""
+    fetcher: Fetcher | None = None
+    """Gets pictures; likewise."""
+    writer: Writer | None = None
+    """Writes copy; likewise."""
     public_url: str = "http://127.0.0.1:8000"
     """Where clients find the gateway, without a slash at the end."""
     largest_file: int = 100 << 20

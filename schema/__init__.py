@@ -19,6 +19,7 @@ from schema.documents import Checked, Documents
 from schema.domains import DomainMutation, DomainQuery
 from schema.errors import ErrorCodes
 from schema.files import FileMutation, FileQuery
+from schema.generations import GenerationMutation
 from schema.jobs import JobMutation, JobQuery
 from schema.landing_pages import LandingPageMutation, LandingPageQuery
 from schema.limits import Limits
@@ -90,6 +91,7 @@ class Mutation(
     PaymentProviderMutation,
     BalanceMutation,
     JobMutation,
+    GenerationMutation,
     WebhookMutation,
     ApiKeyMutation,
     AppMutation,

@@ -1,15 +1,36 @@
 """Organizations, and who is asking, in GraphQL."""
 
 from asyncio import gather
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import strawberry
 
 from db import models
-from resolvers import api_keys, fetch, keys, organizations, sessions, stores, users
+from resolvers import (
+    api_keys,
+    fetch,
+    generation_quota,
+    keys,
+    organizations,
+    sessions,
+    stores,
+    users,
+)
+from resolvers.context import Context
 from schema.arguments import graphql_enum
-from schema.relations import Connection, Info, Node, connection, noun, plain, relation, selected
+from schema.relations import (
+    Connection,
+    Info,
+    Node,
+    batched,
+    connection,
+    noun,
+    plain,
+    relation,
+    selected,
+)
 
 if TYPE_CHECKING:
     from schema.api_keys import ApiKey
@@ -21,6 +42,26 @@ LazyStore = Annotated["Store", strawberry.lazy("schema.stores")]
 LazyUser = Annotated["User", strawberry.lazy("schema.users")]
 LazyMembership = Annotated["Membership", strawberry.lazy("schema.users")]
 LazyApiKey = Annotated["ApiKey", strawberry.lazy("schema.api_keys")]
+
+
+@strawberry.type(description="How many generations may be started today (UTC).")
+class GenerationQuota:
+    limit: int = strawberry.field(description="Today's, by the plan.")
+    used: int = strawberry.field(description="Started today; those that failed do not count.")
+    left: int = strawberry.field(description="What can still be started today.")
+    resets_at: datetime = strawberry.field(description="When tomorrow begins; nothing is kept.")
+
+
+async def _quotas(
+    ctx: Context, organizations: Sequence[tuple[Any, ...]]
+) -> Sequence[GenerationQuota]:
+    found = await generation_quota.of_organizations(
+        ctx, [(key, plan) for key, plan in organizations]
+    )
+    return [
+        GenerationQuota(limit=each.limit, used=each.used, left=each.left, resets_at=each.resets_at)
+        for each in found
+    ]
 
 
 @noun(models.Organization, organizations.by_id, "A tenant: owns stores, employs people.")
@@ -36,6 +77,12 @@ class Organization(Node):
         to="Store",
         on=models.Organization.id,
         about="Its stores that you may see.",
+    )
+    generation_quota: GenerationQuota = batched(
+        _quotas,
+        models.Organization.id,
+        models.Organization.plan,
+        about="How many generations it may start today; this needs product:update.",
     )
     members: Connection[LazyMembership] = connection(
         users.memberships_of_organizations,

@@ -24,6 +24,7 @@ from providers import storage
 from providers.chain import SimulatedChain
 from providers.memory import MemoryLimiter, NoJobs
 from providers.outbound import OutboundHttp
+from providers.rule_writer import RuleWriter
 from resolvers.feed import Feed
 from resolvers.passwords import Passwords
 from resolvers.services import Services, Storage
@@ -125,6 +126,7 @@ async def services(database: Database) -> AsyncGenerator[Services]:
         jobs=NoJobs(),
         storage=storage.memory(),
         passwords=Passwords(CHEAP),
+        writer=RuleWriter(),
     )
     running = asyncio.create_task(feed.run())
     yield made
