@@ -9,6 +9,7 @@ from sqlalchemy import Select
 
 from db.base import now
 from db.engine import Database
+from resolvers.payment_service import PaymentService, no_payments
 from resolvers.usage import UsageMeter
 from resolvers.vault import Vault
 
@@ -213,6 +214,9 @@ class Services:
     clock: Clock = now
     wholesale: Wholesale = field(default_factory=Wholesale)
     documents: DocumentStore | None = None
+    payments: PaymentService = field(default_factory=no_payments)
+    checkout_lifetime: int = 3600
+    """Seconds for which goods are kept for somebody who is about to pay by card."""
     sender: Sender | None = None
     """Reaches addresses that callers gave us; only processes that run jobs have it."""
     public_url: str = "http://127.0.0.1:8000"

@@ -13,6 +13,7 @@ from schema.audit import AuditQuery
 from schema.balances import BalanceMutation, BalanceQuery
 from schema.brands import BrandMutation, BrandQuery
 from schema.categories import CategoryMutation, CategoryQuery
+from schema.checkouts import CheckoutMutation, CheckoutQuery
 from schema.customers import CustomerMutation, CustomerQuery
 from schema.deliveries import DeliveryMutation, DeliveryQuery
 from schema.documents import Checked, Documents
@@ -55,6 +56,7 @@ class Query(
     DomainQuery,
     FileQuery,
     OrderQuery,
+    CheckoutQuery,
     DeliveryQuery,
     ShippingCarrierQuery,
     PaymentProviderQuery,
@@ -81,6 +83,7 @@ class Mutation(
     DomainMutation,
     FileMutation,
     OrderMutation,
+    CheckoutMutation,
     DeliveryMutation,
     PaymentProviderMutation,
     BalanceMutation,

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import strawberry
 
 from db import models
-from resolvers import api_keys, fetch, keys, organizations, stores, users
+from resolvers import api_keys, connected_accounts, fetch, keys, organizations, stores, users
 from schema.arguments import graphql_enum
 from schema.relations import Connection, Info, Node, connection, noun, plain, relation, selected
 
 if TYPE_CHECKING:
     from schema.api_keys import ApiKey
+    from schema.checkouts import ConnectedAccount
     from schema.stores import Store
     from schema.users import Membership, User
 
@@ -42,6 +43,14 @@ class Organization(Node):
         to="Membership",
         on=models.Organization.id,
         about="Who works there, in which role.",
+    )
+    connected_account: Annotated["ConnectedAccount", strawberry.lazy("schema.checkouts")] | None = (
+        relation(
+            connected_accounts.of_organizations,
+            to="ConnectedAccount",
+            on=models.Organization.id,
+            about="Where the money of its buyers goes; null until one is connected.",
+        )
     )
 
 

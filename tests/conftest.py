@@ -19,6 +19,7 @@ from engine import drivers
 from providers import storage
 from providers.chain import SimulatedChain
 from providers.memory import MemoryLimiter, NoJobs
+from providers.simulated_payments import SimulatedPayments
 from resolvers.feed import Feed
 from resolvers.services import Services, Storage
 from resolvers.vault import Vault
@@ -106,15 +107,16 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 async def services(database: Database) -> AsyncGenerator[Services]:
-    feed = Feed(database)
+    feed, vault = Feed(database), Vault([Vault.new_key()])
     made = Services(
         database=database,
-        vault=Vault([Vault.new_key()]),
+        vault=vault,
         events=feed,
         limiter=MemoryLimiter(),
         chain=SimulatedChain(database, {}),
         jobs=NoJobs(),
         storage=storage.memory(),
+        payments=SimulatedPayments(database, vault, public_url="http://127.0.0.1:8000"),
     )
     running = asyncio.create_task(feed.run())
     yield made
