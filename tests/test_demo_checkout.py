@@ -22,7 +22,7 @@ from tests.buying import (
     stock_of,
     the_session,
 )  # fmt: skip
-from tests.kit import GraphQL, Make, Rest, check_books, events, everything, gid
+from tests.kit import GraphQL, Make, Rest, check_books, events, everything, gid, work
 
 REFUND = """mutation ($input: NewRefund!) { refundOrder(input: $input) {
   order { paymentStatus } errors { code message field } } }"""
@@ -193,7 +193,7 @@ async def test_what_is_wrong_is_said_and_keeps_nothing(
         ({"variant_id": "vr_nothing"}, 404, None),
         ({"store_id": wire.store_id(stranger.store.uuid)}, 403, None),
     ):
-        reply = await shop.ask(instxnt, **wrong)
+        reply = await shop.ask(instxnt, once=None, **wrong)
         assert (reply.status, reply.body.get("field")) == (status, field), wrong
     after = await everything(services)
     assert {**after, "connected_account": []} == {**before, "connected_account": []}
@@ -205,8 +205,6 @@ async def test_what_is_wrong_is_said_and_keeps_nothing(
 async def test_refunds_go_back_by_card_with_the_platforms_part(
     make: Make, instxnt: Rest, gql: GraphQL, services: Services
 ) -> None:
-    from tests.kit import work  # noqa: PLC0415
-
     shop = await open_shop(make, price="9.99", stock=1)
     async with services.database.write() as tx:
         owner = await tx.get_one(models.Organization, shop.store.organization_id)
@@ -248,8 +246,6 @@ async def test_refunds_go_back_by_card_with_the_platforms_part(
 async def test_digital_goods_are_handed_over_once_they_are_paid(
     make: Make, instxnt: Rest, gql: GraphQL, services: Services
 ) -> None:
-    from tests.kit import work  # noqa: PLC0415
-
     shop = await open_shop(make, items=2)
     page = DemoPage(instxnt.client, (await shop.opened(instxnt))["url"])
     assert "Street" not in (await page.look()).text
