@@ -15,14 +15,16 @@ import structlog
 
 from app.settings import Settings, listed, mapped
 from db import migrate
-from db.engine import connect
+from db.engine import Database, connect
 from providers import storage
 from providers.chain import SimulatedChain
 from providers.memory import MemoryDocuments, MemoryLimiter, NoJobs
 from providers.openai_writer import OpenAIWriter, Prices
 from providers.outbound import OutboundHttp
 from providers.rule_writer import RuleWriter
+from providers.simulated_payments import SimulatedPayments
 from resolvers.feed import Bell, Feed
+from resolvers.payment_service import PaymentService
 from resolvers.services import (
     DocumentStore,
     IdentityProvider,
@@ -71,10 +73,11 @@ async def open_services(settings: Settings, *, background: bool = True) -> Async
         if not settings.is_embedded:
             await migrate.verify(database)
         bell, limiter = await _shared(settings, stack)
+        kept = vault(settings)
         feed = Feed(database, bell=bell)
         services = Services(
             database=database,
-            vault=vault(settings),
+            vault=kept,
             events=feed,
             limiter=limiter,
             chain=SimulatedChain(database, mapped(settings.wallets)),
@@ -82,6 +85,8 @@ async def open_services(settings: Settings, *, background: bool = True) -> Async
             storage=_storage(settings),
             wholesale=Wholesale(fulfillment_timeout=settings.fulfillment_timeout),
             documents=_documents(settings, stack),
+            payments=_payments(settings, database, kept, stack),
+            checkout_lifetime=settings.checkout_lifetime,
             public_url=settings.base_url,
             largest_file=settings.files_largest,
             link_lifetime=settings.files_link_lifetime,
@@ -190,6 +195,23 @@ def _writer(settings: Settings) -> OpenAIWriter | RuleWriter:
         timeout=settings.writer_timeout,
         prices=Prices.of(settings.writer_input_price, settings.writer_output_price),
     )
+
+
+def _payments(
+    settings: Settings, database: Database, kept: Vault, stack: AsyncExitStack
+) -> PaymentService:
+    """Stripe where a key is configured, else pages on which no money moves."""
+    if settings.stripe_key is None:
+        return SimulatedPayments(database, kept, public_url=settings.base_url)
+    from providers.stripe_payments import StripePayments  # noqa: PLC0415 - costs time, if not asked for
+
+    service = StripePayments(
+        settings.stripe_key,
+        webhook_secrets=listed(settings.stripe_webhook_secret or ""),
+        base_url=settings.stripe_url,
+    )
+    stack.push_async_callback(service.close)
+    return service
 
 
 async def _shared(settings: Settings, stack: AsyncExitStack) -> tuple[Bell | None, RateLimiter]:

@@ -152,6 +152,23 @@ class Settings(BaseSettings):
         ge=60,
         description="Seconds for which an address of a file is good that is not its permanent one.",
     )
+    stripe_key: str | None = Field(
+        default=None,
+        description="Secret key of Stripe; without it checkouts are a demo and no money moves.",
+    )
+    stripe_webhook_secret: str | None = Field(
+        default=None,
+        description="Signing secrets of the webhook endpoints at Stripe, comma-separated.",
+    )
+    stripe_url: str = Field(
+        default="https://api.stripe.com", description="Address of Stripe's API."
+    )
+    checkout_lifetime: int = Field(
+        default=3600,
+        ge=2100,
+        le=86000,
+        description="Seconds for which goods are kept for somebody who is about to pay by card.",
+    )
     chain: Literal["simulated"] = Field(default="simulated", description="Where deposits are seen.")
     wallets: str = Field(default="", description="Receiving addresses: usdt_trc_20=T…,…")
     fulfillment_timeout: int = Field(

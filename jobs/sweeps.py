@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs import files, retention
-from resolvers import fulfillment, pricing, topups
+from resolvers import fulfillment, pricing, settlements, topups
 from resolvers.services import Services
 
 log = structlog.get_logger()
@@ -32,6 +32,7 @@ def standard(*, orders_every: float, deposits_every: float) -> list[Sweep]:
     """The sweeps of the gateway."""
     return [
         Sweep("late_orders", orders_every, fulfillment.sweep),
+        Sweep("checkouts", orders_every, settlements.sweep),
         Sweep("deposits", deposits_every, topups.scan),
         Sweep("prices", 30, pricing.sweep),
         Sweep("retention", HOUR, retention.sweep),

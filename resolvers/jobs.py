@@ -39,6 +39,8 @@ class Kind:
     on_failure: OnChange | None = None
     max_attempts: int = 5
     on_retry: OnChange | None = None
+    ends_with_order: bool = True
+    """Whether it is in vain once its order has failed, expired or was cancelled."""
 
 
 KINDS: dict[str, Kind] = {}
@@ -50,6 +52,11 @@ def register(kind: Kind) -> Kind:
     if KINDS.setdefault(kind.name, kind) is not kind:
         raise ValueError(f"there is another kind of job named {kind.name}")
     return kind
+
+
+def outliving() -> list[str]:
+    """The kinds that go on although their order has ended."""
+    return [kind.name for kind in KINDS.values() if not kind.ends_with_order]
 
 
 # Reads

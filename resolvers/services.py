@@ -11,6 +11,7 @@ from db.base import now
 from db.engine import Database
 from resolvers.copywriting import Brief, Written
 from resolvers.passwords import Passwords
+from resolvers.payment_service import PaymentService, no_payments
 from resolvers.usage import UsageMeter
 from resolvers.vault import Vault
 
@@ -256,6 +257,9 @@ class Services:
     documents: DocumentStore | None = None
     google: IdentityProvider | None = None
     """Where people log in who have an account at Google; None where that is not configured."""
+    payments: PaymentService = field(default_factory=no_payments)
+    checkout_lifetime: int = 3600
+    """Seconds for which goods are kept for somebody who is about to pay by card."""
     sender: Sender | None = None
     """Reaches addresses that callers gave us; only processes that run jobs have it."""
     fetcher: Fetcher | None = None

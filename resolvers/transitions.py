@@ -28,6 +28,11 @@ FULFILLMENT: Mapping[F, frozenset[F]] = {
     F.EXPIRED: frozenset(),
     F.CANCELLED: frozenset(),
 }
+# Money that was on its way back and never arrived is still there.
+REFUND_FAILED: Mapping[P, frozenset[P]] = {
+    P.PARTIALLY_REFUNDED: frozenset({P.PARTIALLY_REFUNDED, P.PAID}),
+    P.REFUNDED: frozenset({P.PARTIALLY_REFUNDED, P.PAID}),
+}
 OPEN = frozenset(status for status, following in FULFILLMENT.items() if following)
 
 
@@ -65,6 +70,26 @@ def move(
     if reason is not None:
         order.failure_reason = reason
     tell(tx, order, "order.status_changed", before=before, refund=refund)
+
+
+def reopen(order: Order) -> None:
+    """Take up a checkout again that was given up, because its money has come after all.
+
+    ``move`` it at once: nobody is told of this alone.
+    """
+    if (order.payment_status, order.fulfillment_status) != (P.ABANDONED, F.CANCELLED):
+        raise Conflict("only a checkout that was given up can be taken up again")
+    order.fulfillment_status = F.UNFULFILLED
+    order.cancelled_at = order.failure_reason = None
+
+
+def refund_failed(tx: AsyncSession, order: Order, payment: P) -> None:
+    """Say that money which counted as refunded was not. The order must be locked."""
+    if payment not in REFUND_FAILED.get(order.payment_status, ()):
+        raise Conflict(f"an order that is {order.payment_status} cannot become {payment}")
+    before = (order.payment_status, order.fulfillment_status)
+    order.payment_status = payment
+    tell(tx, order, "order.status_changed", before=before)
 
 
 def tell(

@@ -13,6 +13,7 @@ from schema.audit import AuditQuery
 from schema.balances import BalanceMutation, BalanceQuery
 from schema.brands import BrandMutation, BrandQuery
 from schema.categories import CategoryMutation, CategoryQuery
+from schema.checkouts import CheckoutMutation, CheckoutQuery
 from schema.customers import CustomerMutation, CustomerQuery
 from schema.deliveries import DeliveryMutation, DeliveryQuery
 from schema.documents import Checked, Documents
@@ -59,6 +60,7 @@ class Query(
     DomainQuery,
     FileQuery,
     OrderQuery,
+    CheckoutQuery,
     DeliveryQuery,
     ShippingCarrierQuery,
     PaymentProviderQuery,
@@ -87,6 +89,7 @@ class Mutation(
     DomainMutation,
     FileMutation,
     OrderMutation,
+    CheckoutMutation,
     DeliveryMutation,
     PaymentProviderMutation,
     BalanceMutation,

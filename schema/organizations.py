@@ -10,6 +10,7 @@ import strawberry
 from db import models
 from resolvers import (
     api_keys,
+    connected_accounts,
     fetch,
     generation_quota,
     keys,
@@ -34,6 +35,7 @@ from schema.relations import (
 
 if TYPE_CHECKING:
     from schema.api_keys import ApiKey
+    from schema.checkouts import ConnectedAccount
     from schema.stores import Store
     from schema.users import Membership, User
 
@@ -89,6 +91,14 @@ class Organization(Node):
         to="Membership",
         on=models.Organization.id,
         about="Who works there, in which role.",
+    )
+    connected_account: Annotated["ConnectedAccount", strawberry.lazy("schema.checkouts")] | None = (
+        relation(
+            connected_accounts.of_organizations,
+            to="ConnectedAccount",
+            on=models.Organization.id,
+            about="Where the money of its buyers goes; null until one is connected.",
+        )
     )
 
 

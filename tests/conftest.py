@@ -25,6 +25,7 @@ from providers.chain import SimulatedChain
 from providers.memory import MemoryLimiter, NoJobs
 from providers.outbound import OutboundHttp
 from providers.rule_writer import RuleWriter
+from providers.simulated_payments import SimulatedPayments
 from resolvers.feed import Feed
 from resolvers.passwords import Passwords
 from resolvers.services import Services, Storage
@@ -116,10 +117,10 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 async def services(database: Database) -> AsyncGenerator[Services]:
-    feed = Feed(database)
+    feed, vault = Feed(database), Vault([Vault.new_key()])
     made = Services(
         database=database,
-        vault=Vault([Vault.new_key()]),
+        vault=vault,
         events=feed,
         limiter=MemoryLimiter(),
         chain=SimulatedChain(database, {}),
@@ -127,6 +128,7 @@ async def services(database: Database) -> AsyncGenerator[Services]:
         storage=storage.memory(),
         passwords=Passwords(CHEAP),
         writer=RuleWriter(),
+        payments=SimulatedPayments(database, vault, public_url="http://127.0.0.1:8000"),
     )
     running = asyncio.create_task(feed.run())
     yield made

@@ -569,7 +569,10 @@ async def check_books(services: Services) -> None:
                     )
                 ),
             )
-            .where(models.Transfer.order_id.is_not(None))
+            .where(
+                models.Transfer.order_id.is_not(None),
+                models.Transfer.kind != models.TransferKind.FEE,  # within the seller's own money
+            )
             .group_by(models.Transfer.order_id)
         )
         kept = {row[0]: int(row[1]) for row in await connection.execute(net)}

@@ -50,8 +50,11 @@ class PaymentMethod(StrEnum):
 
 
 class RefundStatus(StrEnum):
+    """FAILED: the money did not go back, and the order does not count it any more."""
+
     PENDING = "pending"
     REFUNDED = "refunded"
+    FAILED = "failed"
 
 
 class PaymentProvider(Keyed, InStore, Edited, Base, kw_only=True):

@@ -2,9 +2,11 @@
 
 from typing import Any
 
-from resolvers import csrf
+from aiohttp import hdrs
+
+from resolvers import connected_accounts, csrf
 from resolvers.errors import Unauthenticated
-from rest_compat.dialect import Call
+from rest_compat.dialect import Answer, Call
 from rest_compat.instxnt import cookies, google
 from rest_compat.instxnt.asking import Asking
 
@@ -26,5 +28,9 @@ async def finish_google_login(
     return await google.finish(ctx, call, code=code, state=state, error=error)
 
 
-async def start_stripe_onboarding(ctx: Asking) -> Any:
-    raise NotImplementedError
+async def start_stripe_onboarding(ctx: Asking, call: Call) -> Any:
+    home = ctx.services.public_url
+    started = await connected_accounts.start_onboarding(
+        ctx, return_url=f"{home}/", refresh_url=f"{call.mount_url}{call.path}"
+    )
+    return Answer(302, headers={hdrs.LOCATION: started.url})

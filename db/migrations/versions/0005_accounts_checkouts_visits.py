@@ -14,11 +14,12 @@ depends_on = None
 
 _ROLES = ("balance", "deposits", "sales", "adjustments")
 _KINDS = ("top_up", "purchase", "refund", "adjustment")
-_ADDED = {"role": ("fees",), "kind": ("payment", "fee")}
+_ADDED = {"role": ("fees",), "kind": ("payment", "fee"), "status": ("failed",)}
 _WIDENED = (
     ("account", "role", _ROLES),
     ("transfer", "kind", _KINDS),
     ("ledger_entry", "kind", _KINDS),
+    ("refund", "status", ("pending", "refunded")),
 )
 
 
