@@ -92,9 +92,8 @@ async def world(instxnt: Rest, make: Make, services: Services) -> World:
     image = "https://images.example.com/it.png"
     body = {**named, "image_url": image, "hints": {"product_kind": "car accessory"}}
     job = await mine.data("start_generation", body=body)
-    return World(
-        mine, theirs, homeless, made["id"], order_id(order.uuid), job["job_id"], made["url"]
-    )
+    people, ids = (mine, theirs, homeless), (made["id"], order_id(order.uuid), job["job_id"])
+    return World(*people, *ids, made["url"])
 
 
 async def leave(services: Services, person: Browser) -> None:
