@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
 from email_validator import EmailNotValidError, validate_email
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.models import Membership, Organization, Plan, Role, User
@@ -308,7 +308,11 @@ async def reset_password(ctx: Context, *, email: str, password: str) -> int:
         if user is None:
             raise NotFound("user", field=("email",))
         user.password_hash = kept
-        return await sessions.end_all(tx, user.id, at=ctx.services.clock())
+        ended = await sessions.end_all(tx, user.id, at=ctx.services.clock())
+        for row in await tx.execute(sessions.memberships(user.id)):
+            actor = Viewer(row.id, frozenset(), "cli")
+            audit.write(tx, actor, "reset_password", (USER, user.id), sessions_ended=ended)
+        return ended
 
 
 async def set_plan(ctx: Context, *, slug: str, plan: Plan) -> None:
@@ -323,12 +327,6 @@ async def set_plan(ctx: Context, *, slug: str, plan: Plan) -> None:
             old=row.plan.value, new=plan.value,
         )  # fmt: skip
         row.plan = plan
-
-
-async def forget_password(tx: AsyncSession, user_id: int) -> None:
-    """Leave somebody without a password, within a unit of work."""
-    gone = update(User).where(User.id == user_id).values(password_hash=None)
-    await tx.execute(gone.execution_options(synchronize_session=False))
 
 
 # Limits

@@ -652,6 +652,7 @@ class Rest:
             URL(self.contract.prefix + path, encoded=True).with_query(query),
             data=form or (body if body is None or isinstance(body, bytes) else orjson.dumps(body)),
             headers=sent,
+            allow_redirects=False,
         )
         content = await response.read()
         found = web.Response(status=response.status, body=content, headers=response.headers)
