@@ -13,6 +13,7 @@ from db.models import Membership, Organization, Plan, Role, User
 from resolvers import audit, passwords, sessions
 from resolvers.context import Context
 from resolvers.errors import Conflict, Forbidden, Invalid, NotFound, RateLimited, Unauthenticated
+from resolvers.identity import key_hash
 from resolvers.passwords import Password
 from resolvers.rules import Rule, Text, checked
 from resolvers.services import Limit
@@ -170,8 +171,9 @@ async def log_in(ctx: Context, *, email: str, password: str, browser: Browser) -
     """
     where, whom = place(ctx.remote), _spelled(email)
     await _count(ctx, LOG_INS, where)
-    await _count(ctx, GUESSES, f"{whom} {where}")
-    await _count(ctx, GUESSES_ANYWHERE, whom)
+    counted = key_hash(whom)  # no limiter needs to know who it is
+    await _count(ctx, GUESSES, f"{counted} {where}")
+    await _count(ctx, GUESSES_ANYWHERE, counted)
     found = select(User.id, User.password_hash).where(User.email == whom, User.deleted_at.is_(None))
     row = next(iter(await ctx.rows(found)), None)
     judged = await ctx.services.passwords.judge(
