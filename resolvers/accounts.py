@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
 from email_validator import EmailNotValidError, validate_email
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.models import Membership, Organization, Plan, Role, User
 from resolvers import audit, passwords, sessions
 from resolvers.context import Context
 from resolvers.errors import Conflict, Forbidden, Invalid, NotFound, RateLimited, Unauthenticated
+from resolvers.identity import key_hash
 from resolvers.passwords import Password
 from resolvers.rules import Rule, Text, checked
 from resolvers.services import Limit
@@ -170,8 +171,9 @@ async def log_in(ctx: Context, *, email: str, password: str, browser: Browser) -
     """
     where, whom = place(ctx.remote), _spelled(email)
     await _count(ctx, LOG_INS, where)
-    await _count(ctx, GUESSES, f"{whom} {where}")
-    await _count(ctx, GUESSES_ANYWHERE, whom)
+    counted = key_hash(whom)  # no limiter needs to know who it is
+    await _count(ctx, GUESSES, f"{counted} {where}")
+    await _count(ctx, GUESSES_ANYWHERE, counted)
     found = select(User.id, User.password_hash).where(User.email == whom, User.deleted_at.is_(None))
     row = next(iter(await ctx.rows(found)), None)
     judged = await ctx.services.passwords.judge(
@@ -308,7 +310,11 @@ async def reset_password(ctx: Context, *, email: str, password: str) -> int:
         if user is None:
             raise NotFound("user", field=("email",))
         user.password_hash = kept
-        return await sessions.end_all(tx, user.id, at=ctx.services.clock())
+        ended = await sessions.end_all(tx, user.id, at=ctx.services.clock())
+        for row in await tx.execute(sessions.memberships(user.id)):
+            actor = Viewer(row.id, frozenset(), "cli")
+            audit.write(tx, actor, "reset_password", (USER, user.id), sessions_ended=ended)
+        return ended
 
 
 async def set_plan(ctx: Context, *, slug: str, plan: Plan) -> None:
@@ -323,12 +329,6 @@ async def set_plan(ctx: Context, *, slug: str, plan: Plan) -> None:
             old=row.plan.value, new=plan.value,
         )  # fmt: skip
         row.plan = plan
-
-
-async def forget_password(tx: AsyncSession, user_id: int) -> None:
-    """Leave somebody without a password, within a unit of work."""
-    gone = update(User).where(User.id == user_id).values(password_hash=None)
-    await tx.execute(gone.execution_options(synchronize_session=False))
 
 
 # Limits

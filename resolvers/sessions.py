@@ -269,7 +269,7 @@ async def switch(
     """
     viewer = ctx.require()
     async with ctx.transaction() as tx:
-        member = _memberships(viewer.user_id).where(Organization.id == organization_id)
+        member = memberships(viewer.user_id).where(Organization.id == organization_id)
         if (await tx.execute(member)).first() is None:
             raise NotFound("organization", field=("organization_id",))
         if ctx.keep_session is None:
@@ -307,19 +307,20 @@ async def workplaces(ctx: Context) -> list[Workplace]:
         return []
     return [
         Workplace(row.id, row.name, row.role, row.id == viewer.organization_id)
-        for row in await ctx.rows(_memberships(viewer.user_id))
+        for row in await ctx.rows(memberships(viewer.user_id))
     ]
 
 
 async def first_organization(tx: AsyncSession, user_id: int) -> int:
     """Where somebody comes in. Raises ``Forbidden`` where nobody has let them in."""
-    row = (await tx.execute(_memberships(user_id).limit(1))).first()
+    row = (await tx.execute(memberships(user_id).limit(1))).first()
     if row is None:
         raise Forbidden("this account belongs to no organization")
     return row.id
 
 
-def _memberships(user_id: int | None) -> Any:
+def memberships(user_id: int | None) -> Any:
+    """The organizations of a person, the first one first: ``id``, ``name`` and ``role``."""
     return (
         select(Organization.id, Organization.name, Membership.role)
         .join(Membership, Membership.organization_id == Organization.id)

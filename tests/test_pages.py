@@ -23,6 +23,12 @@ HOSTILE = "\"><script>alert(1)</script>'{{ 7 * 7 }}"
 
 
 @pytest.fixture
+def database_kind() -> str:
+    """What is tried here is the same whichever database is behind it."""
+    return "sqlite"
+
+
+@pytest.fixture
 async def visitor(services: Services, settings: Settings) -> AsyncGenerator[Client]:
     """A browser: it keeps the cookies that it is given, and goes nowhere by itself."""
     server = TestServer(create_app(services, settings))

@@ -8,6 +8,7 @@ from aiohttp import hdrs
 from db import models
 from db.base import Base
 from resolvers import csrf, sessions
+from resolvers.accounts import place
 from resolvers.errors import RateLimited, Unauthenticated, UnsupportedMedia
 from resolvers.identity import key_holder
 from resolvers.ownership import owned
@@ -52,7 +53,7 @@ class Guard:
             return await self._open(call)
         viewer = await self._viewer(call)
         await self._admit(call, PER_SESSION, viewer.credential)
-        await self._admit(call, PER_ADDRESS, f"{call.remote}")
+        await self._admit(call, PER_ADDRESS, place(call.remote))
         asking = Asking(self._services, viewer, call.request_id, call.remote)
         for name, row in SUBJECTS.items():
             if (text := call.path_values.get(name)) is not None:
@@ -67,7 +68,7 @@ class Guard:
         """
         if call.request.method in CHANGING and call.media_type != JSON:
             raise UnsupportedMedia(f"send Content-Type: {JSON}")
-        await self._admit(call, PER_ADDRESS, f"{call.remote}")
+        await self._admit(call, PER_ADDRESS, place(call.remote))
         return Asking(self._services, None, call.request_id, call.remote)
 
     async def _viewer(self, call: Call) -> Viewer:
