@@ -52,6 +52,8 @@ APPLY = """mutation ($job: ID!, $product: ID, $version: Int) {
     errors { code message field } } }"""
 CANCEL = "mutation ($id: ID!) { cancelJob(id: $id) { errors { code } } }"
 RETRY = "mutation ($id: ID!) { retryJob(id: $id) { job { status } errors { code } } }"
+RENAME = """mutation ($id: ID!, $changes: ProductChanges!) {
+  updateProduct(id: $id, changes: $changes) { errors { code } } }"""
 QUOTA = "{ viewer { organization { generationQuota { limit used left resetsAt } } } }"
 ENTRIES = """{ balances(unit: "GENERATIONS") { nodes { balance { amount currency }
   entries(sort: ID_ASC) { nodes { kind amount { amount } transfer { reference memo } } } } } }"""
@@ -129,7 +131,7 @@ async def test_the_embedded_writer_says_what_it_is_and_writes_what_it_was_told(
     }  # fmt: skip
     copy = done["output"]
     assert same["output"] == copy
-    assert copy["title"] == "Magnetic mount - car accessory"
+    assert copy["title"] == "Magnetic mount"
     assert copy["description"] == (
         "Say hello to Magnetic mount. A car accessory for drivers from Mount & Co.\n\n"
         "Holds any phone.\n\nFits & stays.\n\n"
@@ -142,7 +144,7 @@ async def test_the_embedded_writer_says_what_it_is_and_writes_what_it_was_told(
     assert {"q": "What about material?", "a": "Material: steel"} in copy["faq"]
     assert copy["seo"] == {
         "title": "Magnetic mount - car accessory | Mount & Co",
-        "description": "Magnetic mount - car accessory. Holds any phone. Fits & stays.",
+        "description": "Magnetic mount. Holds any phone. Fits & stays.",
         "keywords": ["magnetic mount", "car accessory", "drivers", "mount & co", "magnetic",
                      "mount"],
     }  # fmt: skip
@@ -222,15 +224,19 @@ async def test_what_was_applied_is_not_told_twice(
     store, key = await make.store(name="Lamps"), await make.key()
     product = await make.product(store, title="Lamp", description="Bright.", is_primary=True)
     outputs: list[Any] = []
-    for tone in ("casual", "casual", "luxury"):
-        job = await start(gql, key, store, hints={"tone": tone, "productKind": "lamp"})
+    for tone, name in (("casual", "Lamp"), ("casual", "Lamp"), ("luxury", "Sun")):
+        changes = {"title": name}
+        await gql.done(RENAME, key=key, id=gid(product), changes=changes)
+        job = await start(gql, key, store, hints={"tone": tone, "productKind": "desk light"})
         await work(services)
         await gql.done(APPLY, key=key, job=job["id"], product=gid(product))
         outputs.append((await found(gql, key, job))["output"])
 
     assert outputs[0] == outputs[1]
-    assert outputs[2]["description"].count("Bright.") == 1
-    assert outputs[2]["description"].count("You find it") == 1
+    assert outputs[2]["description"] == (
+        "Sun, chosen with care. A desk light from Lamps.\n\nBright.\n\n"
+        "You find it at Lamps. For those who look twice."
+    )
 
 
 async def test_a_model_is_told_all_and_what_it_took_is_kept(

@@ -121,7 +121,8 @@ async def test_further_hints_and_the_primary_product_reach_the_writer(
     await work(services)
 
     output = (await status(instxnt, key, job_id))["output"]
-    assert output["title"] == "Mount - car accessory"
+    assert output["title"] == "Mount"
+    assert output["seo"]["title"].startswith("Mount - car accessory | ")
     assert "- Material: steel" in output["description"]
 
 
