@@ -183,10 +183,10 @@ def _storage(settings: Settings) -> Storage:
 
 def _writer(settings: Settings) -> OpenAIWriter | RuleWriter:
     """Who writes copy. Raises ``ValueError`` for an API without a model."""
-    if settings.writer_url is None:
+    if not settings.writer_url:
         log.info("copy_is_written_by_rules", hint="set STOREGRAPH_WRITER_URL for a model")
         return RuleWriter()
-    if settings.writer_model is None:
+    if not settings.writer_model:
         raise ValueError("STOREGRAPH_WRITER_URL needs STOREGRAPH_WRITER_MODEL beside it")
     return OpenAIWriter(
         url=settings.writer_url,

@@ -125,7 +125,9 @@ class OpenAIWriter:
     async def write(self, brief: Brief, *, once: str) -> Written:
         if isinstance(brief.picture, NoPicture):
             missing = brief.picture
-            raise ImageUnreadable(f"the picture {missing.reason}", final=missing.final)
+            raise ImageUnreadable(
+                f"the picture cannot be had: {missing.reason}", final=missing.final
+            )
         messages = _messages(brief)
         spent, problem = Usage(self._model, 0, 0, 0), ""
         for name in (once, f"{once}:again"):

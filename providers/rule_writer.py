@@ -4,6 +4,7 @@ It invents nothing. The same brief gives the same copy, in English, whatever lan
 """
 
 import colorsys
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
@@ -21,7 +22,7 @@ from resolvers.pictures import View
 
 MODEL = "storegraph-rules"
 NOTE = "put together by fixed rules, not written by a model"
-_SUMMARY, _KEYWORD, _TITLE = 155, 60, 70
+_SUMMARY, _KEYWORD, _TITLE, _PAGE = 155, 60, 255, 70
 # How a text opens and closes, by words that a tone may hold.
 _TONES: tuple[tuple[frozenset[str], str, str], ...] = (
     (
@@ -47,6 +48,7 @@ _TONES: tuple[tuple[frozenset[str], str, str], ...] = (
 )
 _PLAIN = ("This is {name}.", "All there is to know is on this page.")
 _PICTURE, _FACT, _WHERE = "The picture, ", "- ", "You find it at "
+_OPENINGS = [_PLAIN[0], *(first for _, first, _ in _TONES)]
 _HUES = (
     (15, "red"), (45, "orange"), (70, "yellow"), (165, "green"), (200, "turquoise"),
     (255, "blue"), (290, "purple"), (345, "pink"), (360, "red"),
@@ -83,7 +85,7 @@ class _Draft:
             "description": self._description(),
             "faq": [{"q": each.q, "a": each.a} for each in self._faq()],
             "seo": {
-                "title": _cut(f"{self._title()} | {_one_line(self._brief.store)}", _TITLE),
+                "title": _cut(f"{self._page_title()} | {_one_line(self._brief.store)}", _PAGE),
                 "description": _cut(self._summary(), _SUMMARY),
                 "keywords": list(self._keywords()),
             },
@@ -92,15 +94,24 @@ class _Draft:
 
     def _told_before(self) -> str:
         """What the product's description says, without what an earlier draft of ours has added."""
-        openings = [first.format(name=self._name) for _, first, _ in _TONES]
-        ours = (_PLAIN[0].format(name=self._name), *openings, _PICTURE, _FACT, _WHERE)
         parts = [part.strip() for part in (self._brief.description or "").split("\n\n")]
-        return "\n\n".join(part for part in parts if not part.startswith(ours))[:4000].strip()
+        return "\n\n".join(part for part in parts if not self._is_ours(part))[:4000].strip()
+
+    def _is_ours(self, paragraph: str) -> bool:
+        if paragraph.startswith((_PICTURE, _FACT, _WHERE)):
+            return True
+        openings = [re.escape(first).replace(re.escape("{name}"), ".+") for first in _OPENINGS]
+        store = re.escape(_one_line(self._brief.store))
+        ours = f"({'|'.join(openings)}) An? .+ from {store}\\."
+        return re.fullmatch(ours, paragraph) is not None
 
     def _title(self) -> str:
+        """The name as it is: a product is not renamed by rules."""
+        return _cut(self._name[:1].upper() + self._name[1:], _TITLE)
+
+    def _page_title(self) -> str:
         is_told = self._kind and self._kind.casefold() not in self._name.casefold()
-        name = self._name[:1].upper() + self._name[1:]
-        return _cut(f"{name} - {_lower(self._kind)}" if is_told else name, _TITLE)
+        return f"{self._title()} - {_lower(self._kind)}" if is_told else self._title()
 
     def _description(self) -> str:
         first, last = _tone(self._brief.tone)

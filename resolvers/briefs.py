@@ -102,7 +102,7 @@ async def _at_most(pieces: AsyncIterator[bytes]) -> bytes:
 
 async def _elsewhere(services: Services, url: str) -> View | NoPicture:
     if services.fetcher is None:
-        return NoPicture("this process fetches no pictures")
+        return NoPicture("this process fetches none")
     found = await services.fetcher.get(url, most=pictures.LARGEST)
     if isinstance(found, NoAnswer):
         return NoPicture(found.reason, found.final)

@@ -98,8 +98,8 @@ def _told(input: StartGeneration) -> dict[str, Any]:
     given: dict[str, Any] = values["hints"] or {}
     hints = {name: value for name, value in given.items() if value}
     if len(str(hints.get("further", ""))) > LARGEST_HINTS:
-        message = f"further hints have at most {LARGEST_HINTS} characters"
-        raise Invalid(message, field=("input", "hints", "further"))
+        message = f"hints have at most {LARGEST_HINTS} characters"
+        raise Invalid(message, field=("input", "hints"))
     if input.image_url is not None and input.file_id is not None:
         message = "name the picture by its address or by its file, not by both"
         raise Invalid(message, field=("input", "file_id"))

@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,8 @@ from aiohttp import web
 from aiohttp.test_utils import BaseTestServer, TestServer
 from PIL import Image
 
+from app.assembly import Countdown, open_services, running_jobs
+from app.settings import Settings
 from db import models
 from db.base import now
 from db.models import Plan
@@ -18,12 +21,16 @@ from jobs.runner import Runner
 from providers.outbound import OutboundHttp
 from providers.rule_writer import MODEL as RULES
 from providers.rule_writer import NOTE
-from resolvers import file_addresses, keys
+from resolvers import file_addresses, generations, keys
+from resolvers.context import Context
+from resolvers.interests import Interest
 from resolvers.services import Services
+from resolvers.viewer import system
 from tests.desk import Clock
 from tests.kit import Client, GraphQL, Key, Make, check_books, everything, gid, work
 from tests.model_server import (
     COPY,
+    KEY,
     MODEL,
     ModelServer,
     broken,
@@ -45,9 +52,12 @@ APPLY = """mutation ($job: ID!, $product: ID, $version: Int) {
     errors { code message field } } }"""
 CANCEL = "mutation ($id: ID!) { cancelJob(id: $id) { errors { code } } }"
 RETRY = "mutation ($id: ID!) { retryJob(id: $id) { job { status } errors { code } } }"
+RENAME = """mutation ($id: ID!, $changes: ProductChanges!) {
+  updateProduct(id: $id, changes: $changes) { errors { code } } }"""
 QUOTA = "{ viewer { organization { generationQuota { limit used left resetsAt } } } }"
 ENTRIES = """{ balances(unit: "GENERATIONS") { nodes { balance { amount currency }
   entries(sort: ID_ASC) { nodes { kind amount { amount } transfer { reference memo } } } } } }"""
+HAD = "the picture cannot be had:"
 PAGE = "must not be a web page or an SVG drawing; put it into a ZIP archive"
 NOON = datetime(2026, 3, 14, 12, tzinfo=UTC)
 
@@ -121,7 +131,7 @@ async def test_the_embedded_writer_says_what_it_is_and_writes_what_it_was_told(
     }  # fmt: skip
     copy = done["output"]
     assert same["output"] == copy
-    assert copy["title"] == "Magnetic mount - car accessory"
+    assert copy["title"] == "Magnetic mount"
     assert copy["description"] == (
         "Say hello to Magnetic mount. A car accessory for drivers from Mount & Co.\n\n"
         "Holds any phone.\n\nFits & stays.\n\n"
@@ -134,7 +144,7 @@ async def test_the_embedded_writer_says_what_it_is_and_writes_what_it_was_told(
     assert {"q": "What about material?", "a": "Material: steel"} in copy["faq"]
     assert copy["seo"] == {
         "title": "Magnetic mount - car accessory | Mount & Co",
-        "description": "Magnetic mount - car accessory. Holds any phone. Fits & stays.",
+        "description": "Magnetic mount. Holds any phone. Fits & stays.",
         "keywords": ["magnetic mount", "car accessory", "drivers", "mount & co", "magnetic",
                      "mount"],
     }  # fmt: skip
@@ -190,7 +200,7 @@ async def test_the_rules_do_without_a_picture_that_cannot_be_had_and_say_so(
     text = await make.file(store, key="files/text")
     await services.storage.put("files/text", b"a text")
     urls = {
-        "https://images.example/abc.jpg": "this process fetches no pictures",
+        "https://images.example/abc.jpg": "this process fetches none",
         f"{services.public_url}/files/{gone.uuid}/p.abc/1.png":
             "the address leads to no file, or no longer",
         file_addresses.permanent_url(services, gone.uuid, "1.png"):
@@ -214,15 +224,19 @@ async def test_what_was_applied_is_not_told_twice(
     store, key = await make.store(name="Lamps"), await make.key()
     product = await make.product(store, title="Lamp", description="Bright.", is_primary=True)
     outputs: list[Any] = []
-    for tone in ("casual", "casual", "luxury"):
-        job = await start(gql, key, store, hints={"tone": tone, "productKind": "lamp"})
+    for tone, name in (("casual", "Lamp"), ("casual", "Lamp"), ("luxury", "Sun")):
+        changes = {"title": name}
+        await gql.done(RENAME, key=key, id=gid(product), changes=changes)
+        job = await start(gql, key, store, hints={"tone": tone, "productKind": "desk light"})
         await work(services)
         await gql.done(APPLY, key=key, job=job["id"], product=gid(product))
         outputs.append((await found(gql, key, job))["output"])
 
     assert outputs[0] == outputs[1]
-    assert outputs[2]["description"].count("Bright.") == 1
-    assert outputs[2]["description"].count("You find it") == 1
+    assert outputs[2]["description"] == (
+        "Sun, chosen with care. A desk light from Lamps.\n\nBright.\n\n"
+        "You find it at Lamps. For those who look twice."
+    )
 
 
 async def test_a_model_is_told_all_and_what_it_took_is_kept(
@@ -322,11 +336,11 @@ async def test_a_picture_that_a_model_cannot_see_fails_and_is_given_back(
 
     store, key = await make.store(), await make.key()
     reasons = {
-        "/404": (1, "the picture is answered with 404"),
-        "/503": (3, "the picture is answered with 503"),
-        "/large": (1, "the picture is larger than 5242880 bytes"),
-        "/cut": (1, "the picture must be a whole picture that can be read"),
-        "/page": (1, f"the picture {PAGE}"),
+        "/404": (1, f"{HAD} is answered with 404"),
+        "/503": (3, f"{HAD} is answered with 503"),
+        "/large": (1, f"{HAD} is larger than 5242880 bytes"),
+        "/cut": (1, f"{HAD} must be a whole picture that can be read"),
+        "/page": (1, f"{HAD} {PAGE}"),
     }
     async with elsewhere(services, handler) as server:
         made = {
@@ -356,8 +370,8 @@ async def test_no_picture_is_fetched_from_our_own_network(
     store, key = await make.store(), await make.key()
     async with elsewhere(services, handler, private_addresses=False) as server:
         refusals = {
-            "the picture leads to an address that is not public",
-            "the picture is no plain http or https URL",
+            f"{HAD} leads to an address that is not public",
+            f"{HAD} is no plain http or https URL",
         }
         hosts = ("127.0.0.1", "localhost", "2130706433", "[::ffff:127.0.0.1]")
         made = [
@@ -647,6 +661,38 @@ async def test_a_store_that_is_deleted_meanwhile_ends_its_generations(
     assert await quota(gql, key) == (5, 0, 5)
 
 
+@pytest.mark.parametrize("database_kind", ["sqlite"])
+async def test_the_model_that_is_configured_writes_in_the_process_that_works(
+    bare_database_url: str, tmp_path: Path
+) -> None:
+    async with model_server() as server, AsyncExitStack() as stack:
+        settings = Settings(
+            data_dir=tmp_path, database_url=bare_database_url,
+            writer_url=server.url, writer_key=KEY, writer_model=MODEL,
+        )  # fmt: skip
+        services = await stack.enter_async_context(open_services(settings))
+        assert services.writer is None
+        await stack.enter_async_context(running_jobs(settings, services, Countdown(5)))
+        store = await Make(services).store()
+        ctx = Context(services, system(store.organization_id))
+        key = await generations.start(ctx, input=generations.StartGeneration(store_id=store.id))
+        async with asyncio.timeout(20):
+            interest = Interest(ctx.require(), "job", key)
+            async for event in services.events.follow(interest, latest=True):
+                if event.payload["status"] == "succeeded":
+                    break
+
+    assert len(server.seen) == 1
+
+
+async def test_an_api_without_a_model_is_refused_at_the_start(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path, writer_url="http://127.0.0.1:1/v1")
+    async with open_services(settings, background=False) as services:
+        with pytest.raises(ValueError, match="STOREGRAPH_WRITER_MODEL"):
+            async with running_jobs(settings, services, Countdown(5)):
+                pass
+
+
 # What is asked
 
 
@@ -680,7 +726,7 @@ async def test_what_is_wrong_is_said_by_field_and_nothing_is_started(
         ({"fileId": gid(file)}, "NOT_FOUND input.fileId"),
         ({"productId": gid(elsewhere_)}, "NOT_FOUND input.productId"),
         ({"hints": {"tone": "x" * 301}}, "INVALID input.hints.tone"),
-        ({"hints": {"further": {"a": "x" * 4000}}}, "INVALID input.hints.further"),
+        ({"hints": {"further": {"a": "x" * 4000}}}, "INVALID input.hints"),
         ({"hints": {"further": [1]}}, "INVALID input.hints.further"),
     ):
         given = {"storeId": gid(store), **wrong}

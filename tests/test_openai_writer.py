@@ -248,7 +248,7 @@ async def test_a_picture_that_cannot_be_had_is_no_matter_for_the_service(
         missing = NoPicture("is answered with 404", final)
         failed = await failure(model, Brief(store="Shop", picture=missing))
         assert (type(failed), failed.final, model.seen) == (ImageUnreadable, final, [])
-        assert str(failed) == "the picture is answered with 404"
+        assert str(failed) == "the picture cannot be had: is answered with 404"
 
 
 def test_processes_that_write_nothing_do_not_import_the_sdk() -> None:
