@@ -337,13 +337,22 @@ class StripePayments:
 
 
 def _refusal(error: stripe.StripeError) -> StoreError:
-    if error.code in GONE:
+    if _code(error) in GONE:
         return Invalid("the seller's account is not connected any more")
     if isinstance(error, stripe.InvalidRequestError | stripe.CardError):
         return Invalid(error.user_message or "the payment service refuses this")
     if not isinstance(error, stripe.APIConnectionError):
         log.error("stripe_refuses", status=error.http_status, code=error.code, why=str(error))
     return Unavailable("the payment service does not answer")
+
+
+def _code(error: stripe.StripeError) -> str | None:
+    """Some kinds of errors have their code in the body only."""
+    body: Any = error.json_body
+    try:
+        return error.code or body["error"].get("code")
+    except (KeyError, TypeError, AttributeError):
+        return None
 
 
 def _account(found: dict[str, Any]) -> AccountState:

@@ -53,7 +53,10 @@ async def charging(ctx: Context, organization_id: int, field: tuple[str, ...]) -
         return state.reference
     if rows[0].charges_enabled:
         return rows[0].reference
-    state = await refresh(ctx.services, rows[0].reference)
+    try:
+        state = await refresh(ctx.services, rows[0].reference)
+    except Invalid as error:
+        raise Invalid(str(error), field=field) from error
     if state is None or not state.charges_enabled:
         raise Invalid("the seller's connected account may not take payments yet", field=field)
     return state.reference

@@ -20,7 +20,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db import models
@@ -99,6 +99,7 @@ async def settle(services: Services, session_id: int) -> None:
         if seen.reference is not None:
             state = await services.payments.session(seen.reference, seen.account or "")
             if not _is_ours(seen, state):
+                await _heard(services, session_id)
                 return
         if await _applied(gateway.as_system(seen.organization_id), seen, state):
             if state is not None and state.payment is not None:
@@ -398,7 +399,15 @@ async def sweep(services: Services) -> int:
             asked += 1
         except StoreError as error:
             log.warning("checkout_not_settled", session_id=row.id, why=str(error))
+            await _heard(services, row.id)
     return asked + await card_refunds.sweep(services)
+
+
+async def _heard(services: Services, session_id: int) -> None:
+    """Let others be asked about first: this one would come to nothing again."""
+    looked = update(CheckoutSession).where(CheckoutSession.id == session_id)
+    async with services.database.write() as tx:
+        await tx.execute(looked.values(updated_at=services.clock()))
 
 
 def _silent(services: Services, now: datetime) -> Any:

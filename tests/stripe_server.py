@@ -36,13 +36,13 @@ class StripeRefuses(Exception):
 
 @dataclass
 class Fault:
-    """What goes wrong with requests to a path.
+    """What goes wrong with requests, given as ``POST /path``.
 
     ``down`` (503), ``drop`` (the connection breaks before anything has happened), ``lost`` (after
     it has), ``limit`` (429), ``noise`` (no JSON).
     """
 
-    path: str
+    asked: str
     kind: str
     times: int = 1
 
@@ -244,7 +244,7 @@ class StripeServer:
     async def answer(self, request: web.Request) -> web.StreamResponse:
         path = request.path.removeprefix("/v1")
         self.requests.append(f"{request.method} {path}")
-        fault = self._fault(path)
+        fault = self._fault(f"{request.method} {path}")
         match fault:
             case "down":
                 return _error(503, "api_error", "Down")
@@ -261,9 +261,9 @@ class StripeServer:
             return _cut(request)
         return web.json_response(body, status=status, headers={"Request-Id": "req_test"})
 
-    def _fault(self, path: str) -> str | None:
+    def _fault(self, asked: str) -> str | None:
         for fault in self.faults:
-            if fault.times and re.fullmatch(fault.path, path):
+            if fault.times and re.fullmatch(fault.asked, asked):
                 fault.times -= 1
                 return fault.kind
         return None
