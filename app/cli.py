@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
-from app import apps_cli, credentials, keys_cli, users_cli
+from app import apps_cli, credentials, keys_cli, stores_cli, users_cli
 from app.settings import Settings
 from app.terminal import err, fail, out, run, settings, show
 from resolvers.services import Services
@@ -24,6 +24,7 @@ app = typer.Typer(
 app.add_typer(apps_cli.app, name="apps")
 app.add_typer(keys_cli.app, name="keys")
 app.add_typer(users_cli.app, name="users")
+app.add_typer(stores_cli.app, name="stores")
 SCHEMA_FILE = Path("schema/schema.graphql")
 Host = Annotated[str | None, typer.Option(help="Address to listen on.")]
 Port = Annotated[int | None, typer.Option(help="Port to listen on; 0 picks a free one.")]

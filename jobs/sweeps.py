@@ -10,7 +10,7 @@ import structlog
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from jobs import files, retention
+from jobs import deleted_stores, files, retention
 from resolvers import fulfillment, pricing, settlements, topups
 from resolvers.services import Services
 
@@ -37,6 +37,7 @@ def standard(*, orders_every: float, deposits_every: float) -> list[Sweep]:
         Sweep("prices", 30, pricing.sweep),
         Sweep("retention", HOUR, retention.sweep),
         Sweep("deleted_files", HOUR, files.sweep_deleted),
+        Sweep("deleted_stores", HOUR, deleted_stores.sweep),
         Sweep("orphaned_files", 24 * HOUR, files.sweep_orphans),
     ]
 

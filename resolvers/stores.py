@@ -6,10 +6,11 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from sqlalchemy import or_, select
+from sqlalchemy.engine import Row
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from db.models import Store, StoreStatus
+from db.models import Organization, Store, StoreStatus
 from resolvers import audit, idempotency, primary_products, slugs
 from resolvers.context import Context
 from resolvers.errors import Conflict, Forbidden, NotFound
@@ -18,6 +19,7 @@ from resolvers.inputs import ABSENT
 from resolvers.keys import KeyOf
 from resolvers.reads import Conditions, contains, many, narrowed, one, page, sorts
 from resolvers.rules import Currency, Subdomain, Text, checked
+from resolvers.services import Services
 from resolvers.viewer import Viewer
 from resolvers.writes import held, put
 
@@ -206,6 +208,21 @@ async def restore(
         audit.write(tx, viewer, "store.restored", ("store", id))
         tell(tx, store)
     return id
+
+
+async def deleted(services: Services) -> Sequence[Row[*tuple[Any, ...]]]:
+    """The stores of all organizations that can be restored, the first to go first, for operators.
+
+    Each with ``slug``, that of its organization.
+    """
+    found = (
+        select(Store.id, Store.name, Store.subdomain, Store.deleted_at, Organization.slug)
+        .join(Organization, Organization.id == Store.organization_id)
+        .where(Store.deleted_at >= services.clock() - KEPT_FOR, Store.erasure_began_at.is_(None))
+        .order_by(Store.deleted_at, Store.id)
+    )
+    async with services.database.read() as connection:
+        return (await connection.execute(found)).all()
 
 
 async def _deleted(tx: AsyncSession, viewer: Viewer, key: int, *, since: datetime) -> Store:

@@ -2,12 +2,10 @@
 
 from typing import Any
 
-from aiohttp import hdrs
-
 from resolvers import connected_accounts, csrf
 from resolvers.errors import Unauthenticated
-from rest_compat.dialect import Answer, Call
-from rest_compat.instxnt import cookies, google
+from rest_compat.dialect import Call
+from rest_compat.instxnt import cookies, google, redirects
 from rest_compat.instxnt.asking import Asking
 
 
@@ -33,4 +31,4 @@ async def start_stripe_onboarding(ctx: Asking, call: Call) -> Any:
     started = await connected_accounts.start_onboarding(
         ctx, return_url=f"{home}/", refresh_url=f"{call.mount_url}{call.path}"
     )
-    return Answer(302, headers={hdrs.LOCATION: started.url})
+    return redirects.to(started.url)

@@ -2,12 +2,12 @@
 
 from urllib.parse import urlencode
 
-from aiohttp import hdrs, web
+from aiohttp import web
 
 from resolvers import identities
 from resolvers.errors import StoreError, Unauthenticated
 from rest_compat.dialect import Call
-from rest_compat.instxnt import cookies
+from rest_compat.instxnt import cookies, redirects
 from rest_compat.instxnt.asking import Asking
 
 CALLBACK = "/instxnt/api/auth/google/callback"
@@ -30,7 +30,7 @@ async def start(ctx: Asking) -> web.Response:
         )
     except StoreError:
         return _to_login(ctx, FAILED)
-    response = _redirect(address)
+    response = redirects.to(address)
     cookies.put(response, ctx.services, FLOW, sealed, seconds=identities.LIFETIME)
     return response
 
@@ -51,7 +51,7 @@ async def finish(
     except StoreError:
         response = _to_login(ctx, FAILED if error is None else REFUSED)
     else:
-        response = _redirect(f"{ctx.services.public_url}/account")
+        response = redirects.to(f"{ctx.services.public_url}/account")
         cookies.keep(response, ctx.services, opened.token, opened.expires_at)
     cookies.put(response, ctx.services, FLOW, "", seconds=0)
     return response
@@ -62,9 +62,4 @@ def _callback(ctx: Asking) -> str:
 
 
 def _to_login(ctx: Asking, notice: str) -> web.Response:
-    return _redirect(f"{ctx.services.public_url}/login?{urlencode({'notice': notice})}")
-
-
-def _redirect(address: str) -> web.Response:
-    headers = {hdrs.LOCATION: address, hdrs.CACHE_CONTROL: "no-store"}
-    return web.Response(status=302, headers=headers)
+    return redirects.to(f"{ctx.services.public_url}/login?{urlencode({'notice': notice})}")
