@@ -21,6 +21,7 @@ from app.seed import (
     records,
     reviews,
     shop,
+    storefronts,
     tenants,
     trade,
     wholesale,
@@ -85,6 +86,8 @@ async def run(
         keys = replace(keys, account=accounts.account(sowing, owner, password, kept))
         await rows.write(connection, progress)
         await connection.execute(customer_figures.latest_orders())  # each row refers to the other
+        for key, content in sowing.stored:
+            await services.storage.put(key, content)
         if keep is not None:
             keep(keys)
     services.events.wake()
@@ -123,7 +126,15 @@ def _sow(sowing: Sowing, chain: SimulatedChain) -> tuple[Tenant, DemoKeys]:
     _other_tenant(sowing, other)
     history.outbox(sowing)
     history.webhook_history(sowing, home)
+    _storefront(sowing)
     return mine, replace(issued.clear, app=apps.app(sowing, mine, home))
+
+
+def _storefront(sowing: Sowing) -> None:
+    """The store that sells one thing, as those of instxnt do."""
+    [store] = [each for each in sowing.rows.of(Store) if each.subdomain == "ember-one"]
+    [lamp] = [each for each in sowing.rows.of(models.Product) if each.store_id == store.id]
+    storefronts.storefront(sowing, store, lamp)
 
 
 def _open_books(sowing: Sowing, mine: Tenant) -> Books:
