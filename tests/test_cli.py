@@ -12,6 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -163,6 +164,32 @@ def test_what_cannot_be_done_is_told_in_one_line(
     assert result.exit_code == 1
     assert words in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_a_deleted_store_is_listed_and_restored(seeded: Cli, tmp_path: Path) -> None:
+    import sqlite3  # noqa: PLC0415
+
+    assert "Ember" not in seeded("stores", "list-deleted").stdout
+    deleted = f"{datetime.now(UTC) - timedelta(days=3):%Y-%m-%d %H:%M:%S.%f}"
+    with sqlite3.connect(tmp_path / "storegraph.db") as connection:
+        connection.execute(
+            "UPDATE store SET deleted_at = ? WHERE subdomain = 'ember-one'", [deleted]
+        )
+        find = "SELECT id FROM store WHERE subdomain = 'ember-one'"
+        number = str(connection.execute(find).fetchone()[0])
+    connection.close()
+
+    listed = seeded("stores", "list-deleted").stdout
+
+    [line] = [line for line in listed.splitlines() if "ember-one" in line]
+    assert number in line
+    assert deleted[:19] in line
+    assert f"Store {number} is restored." in seeded("stores", "restore", number).stdout
+    assert "ember-one" not in seeded("stores", "list-deleted").stdout
+    for key in (number, "999"):
+        again = seeded("stores", "restore", key)
+        assert (again.exit_code, again.stderr.strip()) == (1, "Error: store not found")
+    assert "store.restored" in seeded("audit").stdout
 
 
 def test_a_deposit_reaches_the_simulated_chain(seeded: Cli) -> None:

@@ -20,6 +20,7 @@ from app.seed import (
     records,
     reviews,
     shop,
+    storefronts,
     tenants,
     trade,
     wholesale,
@@ -81,6 +82,8 @@ async def run(
         keys = _sow(sowing, SimulatedChain(services.database, {}))
         await rows.write(connection, progress)
         await connection.execute(customer_figures.latest_orders())  # each row refers to the other
+        for key, content in sowing.stored:
+            await services.storage.put(key, content)
         if keep is not None:
             keep(keys)
     services.events.wake()
@@ -119,7 +122,15 @@ def _sow(sowing: Sowing, chain: SimulatedChain) -> DemoKeys:
     _other_tenant(sowing, other)
     history.outbox(sowing)
     history.webhook_history(sowing, home)
+    _storefront(sowing)
     return replace(issued.clear, app=apps.app(sowing, mine, home))
+
+
+def _storefront(sowing: Sowing) -> None:
+    """The store that sells one thing, as those of instxnt do."""
+    [store] = [each for each in sowing.rows.of(Store) if each.subdomain == "ember-one"]
+    [lamp] = [each for each in sowing.rows.of(models.Product) if each.store_id == store.id]
+    storefronts.storefront(sowing, store, lamp)
 
 
 def _open_books(sowing: Sowing, mine: Tenant) -> Books:
