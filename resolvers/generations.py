@@ -13,6 +13,7 @@ from resolvers import briefs, cataloguing, fetch, generation_quota, idempotency,
 from resolvers.context import Context
 from resolvers.copywriting import Copy, Usage, WriterError, copy_of, usage_of
 from resolvers.errors import Conflict, Invalid, NotFound, Unavailable
+from resolvers.faq_entries import FaqEntryInput
 from resolvers.file_uploads import IMAGE
 from resolvers.keys import KeyOf
 from resolvers.outbound import checked_url
@@ -234,4 +235,6 @@ def _changes(output: Mapping[str, Any]) -> ProductChanges:
         description=copy.description,
         page_title=copy.seo.title,
         meta_description=copy.seo.description,
+        keywords=copy.seo.keywords,
+        faq=[FaqEntryInput(question=each.q, answer=each.a) for each in copy.faq],
     )

@@ -19,8 +19,8 @@ SETTINGS: dict[str, Any] = {
     "announcement": {"text": "Free returns for 60 days", "until": None},
 }
 FAQ = (
-    ("How long does a charge last?", "Forty hours on the lowest of five levels, six on the highest."),
-    ("Can it stay outside?", "Yes. It is protected against rain and spray (IP54), not under water."),
+    ("How long does a charge last?", "Forty hours on the lowest level, six on the highest."),
+    ("Can it stay outside?", "Yes. Rain and spray do it no harm (IP54); water over it does."),
     ("How is it charged?", "By USB-C, in three hours. A cable is in the box."),
     ("Can the battery be replaced?", "Yes, with one screwdriver. We sell batteries for ten years."),
 )  # fmt: skip
