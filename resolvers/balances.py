@@ -14,7 +14,7 @@ from resolvers.context import Context
 from resolvers.errors import Invalid, NotFound
 from resolvers.inputs import MicroUnits, clean
 from resolvers.keys import KeyOf
-from resolvers.reads import Conditions, narrowed, one, page, sorts
+from resolvers.reads import Conditions, many, narrowed, one, page, sorts
 from resolvers.viewer import Viewer, visible
 
 SORTS = sorts("BalanceSort", default="id_asc", id=Account.id, balance=Account.balance)
@@ -60,6 +60,11 @@ entries_of_accounts = entries.by_column(LedgerEntry.account_id)
 
 @one(Transfer, by=Transfer.id, permission="balance:view")
 def transfer_by_id(transfers: Any) -> Any:
+    return transfers
+
+
+@many(Transfer, by=Transfer.order_id, order=(Transfer.id,), permission="balance:view")
+def transfers_of_orders(transfers: Any) -> Any:
     return transfers
 
 

@@ -11,6 +11,7 @@ import strawberry
 from db import models
 from resolvers import (
     api_keys,
+    balances,
     checkouts,
     customers,
     deliveries,
@@ -53,6 +54,7 @@ from schema.scalars import JSON, Money
 
 if TYPE_CHECKING:
     from schema.api_keys import ApiKey
+    from schema.balances import Transfer
     from schema.checkouts import CheckoutSession, Dispute
     from schema.customers import Customer
     from schema.deliveries import Delivery, Refund, Return
@@ -196,6 +198,12 @@ class Order(Node):
     )
     refunds: list[Annotated["Refund", strawberry.lazy("schema.deliveries")]] = relation(
         refunds.of_orders, to="Refund", on=_O.id, about="What was given back."
+    )
+    transfers: list[Annotated["Transfer", strawberry.lazy("schema.balances")]] = relation(
+        balances.transfers_of_orders,
+        to="Transfer",
+        on=_O.id,
+        about="How its money moved in the books: payment, fee, and what of both was given back.",
     )
     checkout_session: Annotated["CheckoutSession", strawberry.lazy("schema.checkouts")] | None = (
         relation(
