@@ -144,7 +144,11 @@ async def adjust(
     input: BalanceAdjustment,
     idempotency_key: str | None = None,
 ) -> int:
-    """Credit or debit a balance by hand. Raises ``InsufficientBalance`` for too large a debit."""
+    """Credit or debit a balance by hand.
+
+    Raises ``InsufficientBalance`` for too large a debit, ``Forbidden`` for a quota: that follows the
+    plan, whoever owns the balance.
+    """
     viewer = ctx.require("balance:adjust")
     memo = clean(input.memo, "memo", most=500)
     call = {"balance": input.balance_id, "amount": input.amount, "memo": memo}
@@ -158,6 +162,8 @@ async def adjust(
         account = (await tx.scalars(found.with_for_update())).one_or_none()
         if account is None:
             raise NotFound("balance", field=("input", "balanceId"))
+        if account.unit in ledger.QUOTAS:
+            raise Forbidden(f"what there is of {account.unit} follows the plan")
         owner = ledger.Owner(account.organization_id)
         other = await ledger.account(tx, owner, account.unit, AccountRole.ADJUSTMENTS)
         debit, credit = (other, account) if input.amount > 0 else (account, other)

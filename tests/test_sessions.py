@@ -60,8 +60,10 @@ async def test_a_session_is_kept_as_a_hash_for_thirty_days(
     ada = await browser(instxnt)
 
     assert len(ada.cookie) >= 43  # 256 bits in base64
+    for reply in (await ada("get_csrf_token"), await Browser(instxnt).log_in()):
+        assert reply.headers["Cache-Control"] == "no-store"
     async with services.database.write() as tx:
-        [row] = (await tx.scalars(select(models.Session))).all()
+        row, _ = (await tx.scalars(select(models.Session).order_by(models.Session.id))).all()
     assert ada.cookie not in row.token_hash
     assert row.expires_at - clock.now == timedelta(days=30)
     assert (row.address, row.user_agent) == ("127.0.0.1", row.user_agent)

@@ -3,7 +3,7 @@
 from typing import Any
 
 import orjson
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from resolvers import accounts, csrf, sessions
 from resolvers.context import Context
@@ -57,6 +57,7 @@ async def _welcome(ctx: Asking, opened: Opened, *, status: int) -> web.Response:
         "token": csrf.new_proof(opened.token, ctx.services.clock()),
     }
     response = web.Response(status=status, body=orjson.dumps(body), content_type=JSON)
+    response.headers[hdrs.CACHE_CONTROL] = "no-store"
     cookies.keep(response, ctx.services, opened.token, opened.expires_at)
     return response
 

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from aiohttp import hdrs
+
 from resolvers import connected_accounts, csrf
 from resolvers.errors import Unauthenticated
 from rest_compat.dialect import Call
@@ -13,6 +15,7 @@ async def get_csrf_token(ctx: Asking, call: Call) -> Any:
     cookie = cookies.session_of(call.request)
     if cookie is None or ctx.require().session_id is None:
         raise Unauthenticated("a proof is for a session; tokens need none")
+    call.answer_headers[hdrs.CACHE_CONTROL] = "no-store"
     return {"token": csrf.new_proof(cookie, ctx.services.clock())}
 
 
