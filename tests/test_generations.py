@@ -16,7 +16,6 @@ from app.assembly import Countdown, open_services, running_jobs
 from app.settings import Settings
 from db import models
 from db.base import now
-from db.models import Plan
 from jobs.runner import Runner
 from providers.outbound import OutboundHttp
 from providers.rule_writer import MODEL as RULES
@@ -26,8 +25,8 @@ from resolvers.context import Context
 from resolvers.interests import Interest
 from resolvers.services import Services
 from resolvers.viewer import system
-from tests.desk import Clock
-from tests.kit import Client, GraphQL, Key, Make, check_books, everything, gid, work
+from tests.generating import CANCEL, QUOTA, START, found, quota, start
+from tests.kit import Client, GraphQL, Make, check_books, everything, gid, work
 from tests.model_server import (
     COPY,
     KEY,
@@ -35,37 +34,20 @@ from tests.model_server import (
     ModelServer,
     broken,
     model_server,
-    refusal,
     writer_of,
 )
 from tests.pictures import encoded, picture
 from tests.test_subscriptions import subscribed
 
-JOB = """job { id kind status progress input output attempts error { code message }
-  usage { model inputTokens outputTokens cost { amount currency } notes } }"""
-START = f"""mutation ($input: StartGeneration!, $once: String) {{
-  startGeneration(input: $input, idempotencyKey: $once) {{ {JOB} errors {{ code field }} }} }}"""
-FIND = f"query ($id: ID!) {{ {JOB.replace('job {', 'job(id: $id) {', 1)} }}"
 APPLY = """mutation ($job: ID!, $product: ID, $version: Int) {
   applyGeneration(jobId: $job, productId: $product, expectedVersion: $version) {
     product { id title description pageTitle metaDescription version }
     errors { code message field } } }"""
-CANCEL = "mutation ($id: ID!) { cancelJob(id: $id) { errors { code } } }"
-RETRY = "mutation ($id: ID!) { retryJob(id: $id) { job { status } errors { code } } }"
 RENAME = """mutation ($id: ID!, $changes: ProductChanges!) {
   updateProduct(id: $id, changes: $changes) { errors { code } } }"""
-QUOTA = "{ viewer { organization { generationQuota { limit used left resetsAt } } } }"
-ENTRIES = """{ balances(unit: "GENERATIONS") { nodes { balance { amount currency }
-  entries(sort: ID_ASC) { nodes { kind amount { amount } transfer { reference memo } } } } } }"""
 HAD = "the picture cannot be had:"
 PAGE = "must not be a web page or an SVG drawing; put it into a ZIP archive"
 NOON = datetime(2026, 3, 14, 12, tzinfo=UTC)
-
-
-@pytest.fixture
-def clock(services: Services) -> Clock:
-    services.clock = made = Clock(NOON)
-    return made
 
 
 @pytest.fixture
@@ -76,29 +58,10 @@ async def model(services: Services) -> AsyncGenerator[ModelServer]:
         yield server
 
 
-async def start(gql: GraphQL, key: Key, store: models.Store, **input: Any) -> Any:
-    wanted = {"storeId": gid(store), **input}
-    return (await gql.done(START, key=key, input=wanted))["job"]
-
-
-async def found(gql: GraphQL, key: Key, job: Any) -> Any:
-    return (await gql.data(FIND, key=key, id=job["id"]))["job"]
-
-
-async def quota(gql: GraphQL, key: Key) -> tuple[int, int, int]:
-    shown = (await gql.data(QUOTA, key=key))["viewer"]["organization"]["generationQuota"]
-    return shown["limit"], shown["used"], shown["left"]
-
-
-async def refused_for_today(gql: GraphQL, key: Key, store: models.Store) -> Any:
-    [error] = (await gql(START, key=key, input={"storeId": gid(store)}))["errors"]
-    assert error["extensions"]["code"] == "RATE_LIMITED"
-    return error["extensions"]
-
-
-async def plan(services: Services, make: Make, plan: Plan) -> None:
-    async with services.database.write() as tx:
-        (await tx.get_one(models.Organization, (await make.organization()).id)).plan = plan
+def key_of(job: Any) -> int:
+    key = keys.key_of("Job", job["id"])
+    assert key is not None
+    return key
 
 
 # What is written
@@ -387,180 +350,6 @@ async def test_no_picture_is_fetched_from_our_own_network(
     assert (reached, model.seen) == ([], [])
 
 
-# The quota
-
-
-async def test_a_plan_allows_so_many_a_day_until_midnight(
-    gql: GraphQL, make: Make, services: Services, clock: Clock
-) -> None:
-    store, key = await make.store(), await make.key()
-    assert await quota(gql, key) == (5, 0, 5)
-    for used in range(1, 6):
-        await start(gql, key, store)
-        assert await quota(gql, key) == (5, used, 5 - used)
-    before = await everything(services)
-
-    extensions = await refused_for_today(gql, key, store)
-
-    assert extensions["details"]["retry_after"] == 12 * 3600
-    assert await everything(services) == before
-    clock.pass_(12 * 3600 - 0.5)
-    assert (await refused_for_today(gql, key, store))["details"]["retry_after"] == 1
-    clock.pass_(0.5)
-    assert await quota(gql, key) == (5, 0, 5)
-    await start(gql, key, store)
-    assert await quota(gql, key) == (5, 1, 4)
-    await check_books(services)
-
-
-async def test_what_is_left_over_lapses_and_the_ledger_tells_all_of_it(
-    gql: GraphQL, make: Make, services: Services, clock: Clock
-) -> None:
-    store, key = await make.store(), await make.key()
-    first = await start(gql, key, store)
-    clock.pass_(86400)
-    second = await start(gql, key, store)
-    await work(services)
-
-    [balance] = (await gql.data(ENTRIES, key=key))["balances"]["nodes"]
-
-    owner = store.organization_id
-    assert balance["balance"] == {"amount": "4.00", "currency": "GENERATIONS"}
-    assert [
-        (each["kind"], each["amount"]["amount"], each["transfer"]["reference"])
-        for each in balance["entries"]["nodes"]
-    ] == [
-        ("ADJUSTMENT", "5.00", f"generations:{owner}:2026-03-14:5"),
-        ("PURCHASE", "-1.00", f"generation:{key_of(first)}"),
-        ("ADJUSTMENT", "-4.00", f"generations:{owner}:2026-03-15:lapsed"),
-        ("ADJUSTMENT", "5.00", f"generations:{owner}:2026-03-15:5"),
-        ("PURCHASE", "-1.00", f"generation:{key_of(second)}"),
-    ]
-    await check_books(services)
-
-
-def key_of(job: Any) -> int:
-    key = keys.key_of("Job", job["id"])
-    assert key is not None
-    return key
-
-
-async def test_a_plan_that_is_raised_grants_the_difference_once(
-    gql: GraphQL, make: Make, services: Services, clock: Clock
-) -> None:
-    store, key = await make.store(), await make.key()
-    for _ in range(5):
-        await start(gql, key, store)
-    await plan(services, make, Plan.PRO)
-    assert await quota(gql, key) == (100, 5, 95)
-    await start(gql, key, store)
-    assert await quota(gql, key) == (100, 6, 94)
-
-    await plan(services, make, Plan.FREE)
-    assert await quota(gql, key) == (100, 6, 94)
-    await start(gql, key, store)
-    await plan(services, make, Plan.PRO)
-    await start(gql, key, store)
-    assert await quota(gql, key) == (100, 8, 92)
-
-    await plan(services, make, Plan.FREE)
-    clock.pass_(86400)
-    assert await quota(gql, key) == (5, 0, 5)
-    await check_books(services)
-
-
-async def test_a_balance_that_is_whole_again_is_not_filled_up_twice_a_day(
-    gql: GraphQL, make: Make, clock: Clock
-) -> None:
-    store, key = await make.store(), await make.key()
-    cancelled = await start(gql, key, store)
-    await gql.done(CANCEL, key=key, id=cancelled["id"])
-    clock.pass_(86400)
-    for _ in range(5):
-        await start(gql, key, store)
-
-    await refused_for_today(gql, key, store)
-
-
-async def test_starts_at_the_same_time_never_exceed_the_quota(
-    gql: GraphQL, make: Make, services: Services
-) -> None:
-    store, key = await make.store(), await make.key()
-    wanted = {"storeId": gid(store)}
-
-    answers = await asyncio.gather(*(gql(START, key=key, input=wanted) for _ in range(12)))
-
-    assert sum("errors" not in answer for answer in answers) == 5
-    codes = {error["extensions"]["code"] for each in answers for error in each.get("errors", ())}
-    assert codes == {"RATE_LIMITED"}
-    assert await quota(gql, key) == (5, 5, 0)
-    await check_books(services)
-
-
-async def test_each_organization_has_a_quota_of_its_own(gql: GraphQL, make: Make) -> None:
-    store, key, stranger = await make.store(), await make.key(), await make.key("Other")
-    await start(gql, key, store)
-
-    assert await quota(gql, key) == (5, 1, 4)
-    assert await quota(gql, stranger) == (5, 0, 5)
-
-
-async def test_a_failure_and_a_cancellation_give_back_and_a_success_does_not(
-    gql: GraphQL, make: Make, services: Services, model: ModelServer
-) -> None:
-    store, key = await make.store(), await make.key()
-    model.plan.append(refusal())
-    failed = await start(gql, key, store)
-    await work(services)
-    cancelled = await start(gql, key, store)
-    await gql.done(CANCEL, key=key, id=cancelled["id"])
-    await start(gql, key, store)
-    await work(services)
-
-    done = await found(gql, key, failed)
-    assert (done["status"], done["error"]["code"]) == ("FAILED", "WRITER_REFUSED")
-    assert done["output"] is None
-    assert done["usage"]["inputTokens"] == 1000
-    assert await quota(gql, key) == (5, 1, 4)
-    await check_books(services)
-
-
-async def test_a_retry_is_charged_again_and_refused_where_nothing_is_left(
-    gql: GraphQL, make: Make, services: Services
-) -> None:
-    store, key = await make.store(), await make.key()
-    job = await start(gql, key, store)
-    await gql.done(CANCEL, key=key, id=job["id"])
-    await gql.done(RETRY, key=key, id=job["id"])
-    assert await quota(gql, key) == (5, 1, 4)
-    await gql.done(CANCEL, key=key, id=job["id"])
-    assert await quota(gql, key) == (5, 0, 5)
-    for _ in range(5):
-        await start(gql, key, store)
-
-    [error] = (await gql(RETRY, key=key, id=job["id"]))["errors"]
-
-    assert error["extensions"]["code"] == "RATE_LIMITED"
-    assert (await found(gql, key, job))["status"] == "CANCELLED"
-    await check_books(services)
-
-
-async def test_what_is_given_back_of_yesterday_does_not_add_to_today(
-    gql: GraphQL, make: Make, services: Services, clock: Clock
-) -> None:
-    store, key = await make.store(), await make.key()
-    old, older = await start(gql, key, store), await start(gql, key, store)
-    clock.pass_(86400)
-    await gql.done(CANCEL, key=key, id=older["id"])
-    assert await quota(gql, key) == (5, 0, 5)
-    await start(gql, key, store)
-
-    await gql.done(CANCEL, key=key, id=old["id"])
-
-    assert await quota(gql, key) == (5, 1, 4)
-    await check_books(services)
-
-
 # Crashes and failures
 
 
@@ -798,13 +587,3 @@ async def test_copy_is_written_only_where_it_belongs(
     refused = await gql.refused(APPLY, key=stranger, job=job["id"], product=gid(foreign))
     assert refused == ["NOT_FOUND jobId"]
     assert await everything(services) == before
-
-
-async def test_a_quota_takes_one_statement(gql: GraphQL, make: Make, statements: list[str]) -> None:
-    store, key = await make.store(), await make.key()
-    await start(gql, key, store)
-    statements.clear()
-
-    await quota(gql, key)
-
-    assert len(statements) == 3, statements  # who asks, the organization, the quota
