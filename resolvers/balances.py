@@ -11,7 +11,7 @@ from db.models import Account, AccountRole, LedgerEntry, Transfer, TransferKind
 from db.uuid7 import uuid7
 from resolvers import audit, idempotency, ledger
 from resolvers.context import Context
-from resolvers.errors import Invalid, NotFound
+from resolvers.errors import Forbidden, Invalid, NotFound
 from resolvers.inputs import MicroUnits, clean
 from resolvers.keys import KeyOf
 from resolvers.reads import Conditions, many, narrowed, one, page, sorts

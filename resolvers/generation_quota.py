@@ -21,7 +21,7 @@ from resolvers.errors import RateLimited
 from resolvers.money import MICRO
 from resolvers.viewer import visible
 
-UNIT = "GENERATIONS"
+UNIT = ledger.GENERATIONS
 ALLOWANCES = {Plan.FREE: 5, Plan.PRO: 100}
 """Generations a day."""
 

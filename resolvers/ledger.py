@@ -14,6 +14,9 @@ from resolvers.errors import InsufficientBalance, Invalid, NotFound
 from resolvers.events import BALANCE, announce
 
 USDT = "USDT"
+GENERATIONS = "GENERATIONS"
+QUOTAS = frozenset({GENERATIONS})
+"""Units that a plan grants. Nobody gives them to themselves."""
 
 
 @dataclass(frozen=True, slots=True)

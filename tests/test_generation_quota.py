@@ -19,6 +19,9 @@ from tests.model_server import ModelServer, model_server, refusal, writer_of
 RETRY = "mutation ($id: ID!) { retryJob(id: $id) { job { status } errors { code } } }"
 ENTRIES = """{ balances(unit: "GENERATIONS") { nodes { balance { amount currency }
   entries(sort: ID_ASC) { nodes { kind amount { amount } transfer { reference memo } } } } } }"""
+BALANCES = """{ balances(unit: "GENERATIONS") { nodes { id } } }"""
+ADJUST = """mutation ($input: BalanceAdjustment!) { adjustBalance(input: $input) {
+  balance { id } errors { code } } }"""
 NOON = datetime(2026, 3, 14, 12, tzinfo=UTC)
 
 
@@ -221,3 +224,17 @@ async def test_a_quota_takes_one_statement(gql: GraphQL, make: Make, statements:
     await quota(gql, key)
 
     assert len(statements) == 3, statements  # who asks, the organization, the quota
+
+
+async def test_nobody_gives_generations_to_themselves(
+    gql: GraphQL, make: Make, services: Services
+) -> None:
+    store, key = await make.store(), await make.key()
+    await start(gql, key, store)
+    [balance] = (await gql.data(BALANCES, key=key))["balances"]["nodes"]
+    before = await everything(services)
+    for amount in ("5", "-1"):
+        given = {"balanceId": balance["id"], "amount": amount, "memo": "more"}
+        [error] = (await gql(ADJUST, key=key, input=given))["errors"]
+        assert error["extensions"]["code"] == "FORBIDDEN"
+    assert await everything(services) == before

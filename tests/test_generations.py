@@ -41,7 +41,7 @@ from tests.test_subscriptions import subscribed
 
 APPLY = """mutation ($job: ID!, $product: ID, $version: Int) {
   applyGeneration(jobId: $job, productId: $product, expectedVersion: $version) {
-    product { id title description pageTitle metaDescription version }
+    product { id title description pageTitle metaDescription keywords faq { question answer } version }
     errors { code message field } } }"""
 RENAME = """mutation ($id: ID!, $changes: ProductChanges!) {
   updateProduct(id: $id, changes: $changes) { errors { code } } }"""
@@ -560,6 +560,8 @@ async def test_copy_is_written_into_the_product(
     assert written == {
         "id": gid(product), "title": COPY["title"], "description": COPY["description"],
         "pageTitle": COPY["seo"]["title"], "metaDescription": COPY["seo"]["description"],
+        "keywords": COPY["seo"]["keywords"],
+        "faq": [{"question": each["q"], "answer": each["a"]} for each in COPY["faq"]],
         "version": 2,
     }  # fmt: skip
     assert elsewhere_["product"]["id"] == gid(other)
