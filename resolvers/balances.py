@@ -146,8 +146,8 @@ async def adjust(
 ) -> int:
     """Credit or debit a balance by hand.
 
-    Raises ``InsufficientBalance`` for too large a debit, ``Forbidden`` for a quota: that follows the
-    plan, whoever owns the balance.
+    Raises ``InsufficientBalance`` for too large a debit, ``Forbidden`` for a quota: that follows
+    the plan, whoever owns the balance.
     """
     viewer = ctx.require("balance:adjust")
     memo = clean(input.memo, "memo", most=500)

@@ -41,7 +41,8 @@ from tests.test_subscriptions import subscribed
 
 APPLY = """mutation ($job: ID!, $product: ID, $version: Int) {
   applyGeneration(jobId: $job, productId: $product, expectedVersion: $version) {
-    product { id title description pageTitle metaDescription keywords faq { question answer } version }
+    product { id title description pageTitle metaDescription keywords version
+      faq { question answer } }
     errors { code message field } } }"""
 RENAME = """mutation ($id: ID!, $changes: ProductChanges!) {
   updateProduct(id: $id, changes: $changes) { errors { code } } }"""

@@ -212,7 +212,7 @@ async def test_there_is_a_storefront_with_one_product(
     query = """{ stores(filter: {subdomain: "ember-one"}) { nodes {
       settings(group: "storefront") { name } analytics { views visitors sales }
       primaryProduct { title isPrimary keywords descriptionHtml faq { question }
-        images { permanentUrl thumbnail } } } } }"""
+        images { permanentUrl thumbnailUrl } } } } }"""
     key = await _key(services, demo.graphql)
 
     [store] = (await gql.data(query, key=key))["stores"]["nodes"]
@@ -224,7 +224,7 @@ async def test_there_is_a_storefront_with_one_product(
     assert (lamp["isPrimary"], len(lamp["faq"]), len(lamp["images"])) == (True, 4, 2)
     assert lamp["descriptionHtml"] == sanitized(lamp["descriptionHtml"])
     for image in lamp["images"]:
-        for url in (image["permanentUrl"], image["thumbnail"]):
+        for url in (image["permanentUrl"], image["thumbnailUrl"]):
             answer = await gql.client.get(url.removeprefix(services.public_url))
             assert (answer.status, answer.content_type.split("/")[0]) == (200, "image")
 
