@@ -255,3 +255,69 @@ async def test_digital_goods_are_handed_over_once_they_are_paid(
 
     found = (await gql.data(SOLD, key=shop.key, id=gid(await only_order(services))))["order"]
     assert (found["paymentStatus"], found["fulfillmentStatus"]) == ("PAID", "FULFILLED")
+
+
+async def test_sellers_have_an_account_in_the_demo_by_itself(
+    shop: Shop, instxnt: Rest, gql: GraphQL
+) -> None:
+    ask = """mutation ($to: String!) { startOnboarding(returnUrl: $to, refreshUrl: $to) {
+      url connectedAccount { reference chargesEnabled provider } errors { code } } }"""
+    back = "https://shop.example/a?b=<c>"
+
+    begun = await gql.done(ask, key=shop.key, to=back.replace("<c>", "c"))
+
+    assert begun["connectedAccount"]["provider"] == "simulated"
+    assert begun["connectedAccount"]["chargesEnabled"] is True
+    path = begun["url"].split("8000", 1)[1]
+    page = await instxnt.client.get(path)
+    text = await page.text()
+    assert "No money moves" in text
+    assert 'href="https://shop.example/a?b=c"' in text
+    forged = await instxnt.client.get(path.replace("shop.example", "evil.example"))
+    assert "evil.example" not in await forged.text()
+    clerk = await shop.make.key(permissions=frozenset({"order:create", "order:view"}))
+    answer = await gql(ask, key=clerk, to="https://shop.example/")
+    assert answer["errors"][0]["extensions"]["code"] == "FORBIDDEN"
+
+
+async def test_sessions_are_listed_by_one_statement_a_level(
+    shop: Shop, instxnt: Rest, gql: GraphQL, statements: list[str]
+) -> None:
+    for _ in range(3):
+        await shop.opened(instxnt)
+    query = """{ checkoutSessions(filter: {status: OPEN}, sort: ID_ASC) { totalCount nodes {
+      store { id } order { checkoutSession { id } disputes { id } refunds { reference } } } }
+      viewer { organization { connectedAccount { reference } } } }"""
+    await gql.data(query, key=shop.key)
+    statements.clear()
+
+    data = await gql.data(query, key=shop.key)
+
+    assert data["checkoutSessions"]["totalCount"] == 3
+    account = data["viewer"]["organization"]["connectedAccount"]["reference"]
+    assert account == f"acct_demo_{shop.store.organization_id}"
+    # Who asks, sessions and their count, stores, orders, and of these sessions, disputes and
+    # refunds; the organization and its account.
+    assert len(statements) == 10
+    other = await shop.make.key("Other")
+    assert (await gql.data(query, key=other))["checkoutSessions"]["totalCount"] == 0
+
+
+async def test_each_change_needs_its_permission(shop: Shop, instxnt: Rest, gql: GraphQL) -> None:
+    await shop.opened(instxnt)
+    session, url = await the_session(shop.services), f"{shop.host}/a"
+    create = """mutation ($id: ID!, $url: String!) { createCheckoutSession(input: {storeId: $id,
+      successUrl: $url, cancelUrl: $url}) { errors { code } } }"""
+    expire = "mutation ($id: ID!) { expireCheckoutSession(id: $id) { errors { code } } }"
+    for permission, document, variables in (
+        ("order:create", create, {"id": gid(shop.store), "url": url}),
+        ("order:update", expire, {"id": gid(session)}),
+    ):
+        others = {"order:view", "order:create", "order:update", "store:view"} - {permission}
+        key = await shop.make.key(permissions=frozenset(others))
+        before = await everything(shop.services)
+
+        answer = await gql(document, key=key, **variables)
+
+        assert answer["errors"][0]["extensions"]["details"] == {"permission": permission}
+        assert await everything(shop.services) == before

@@ -243,6 +243,7 @@ async def test_money_that_takes_days_is_waited_for(sale: Sale, services: Service
     assert await stock_of(services, sale.shop.variant) == 2
 
 
+@pytest.mark.parametrize("database_kind", ["sqlite"])
 @pytest.mark.parametrize("kind", ["down", "drop", "lost", "limit", "noise"])
 async def test_without_an_answer_nothing_is_half_done(
     sale: Sale, services: Services, kind: str
@@ -337,6 +338,7 @@ async def test_expiring_by_hand_closes_it_at_stripe_unless_it_was_paid(
     assert refusals == ["CONFLICT id"]
 
 
+@pytest.mark.parametrize("database_kind", ["sqlite"])
 @pytest.mark.parametrize(
     ("price", "plan", "units", "fee"),
     [
