@@ -5,10 +5,12 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from io import BytesIO
-
-from PIL import ExifTags, Image, ImageOps
+from typing import TYPE_CHECKING
 
 from resolvers import picture_formats
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 LARGEST = 5 << 20
 MOST_PIXELS = 50_000_000
@@ -47,6 +49,8 @@ async def cleaned(data: bytes, kind: str) -> Picture:
 
 
 def _cleaned(data: bytes, kind: str) -> Picture:
+    from PIL import ExifTags, Image  # noqa: PLC0415 - megabytes, and few processes see a picture
+
     name, strip = KINDS[kind]
     try:
         content = strip(data)
@@ -67,14 +71,16 @@ class _Bomb(Exception):
     """A picture that is small as a file and large once unpacked."""
 
 
-def _refuse_bombs(image: Image.Image) -> None:
+def _refuse_bombs(image: "Image.Image") -> None:
     frames: int = getattr(image, "n_frames", 1)
     if image.width * image.height > MOST_PIXELS or frames > MOST_FRAMES:
         raise _Bomb
 
 
-def _thumbnail(image: Image.Image) -> bytes:
+def _thumbnail(image: "Image.Image") -> bytes:
     """The first frame, upright."""
+    from PIL import ImageOps  # noqa: PLC0415
+
     image.seek(0)
     image.thumbnail(THUMBNAIL, reducing_gap=2.0)
     small = ImageOps.exif_transpose(image)

@@ -16,6 +16,8 @@ from app.settings import Settings
 from app.web import create_app
 from db.engine import Database
 from engine import drivers
+from engine.drivers.postgres import PostgresDriver
+from engine.drivers.sqlite import SqliteDriver
 from providers import storage
 from providers.chain import SimulatedChain
 from providers.memory import MemoryLimiter, NoJobs
@@ -168,7 +170,7 @@ def statements(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     """
     seen: list[str] = []
     moments = count()
-    for driver in (drivers.SqliteDriver, drivers.PostgresDriver):
+    for driver in (SqliteDriver, PostgresDriver):
         monkeypatch.setattr(driver, "moment", lambda _: next(moments))
 
     def record(*call: object) -> None:
