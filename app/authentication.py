@@ -4,7 +4,7 @@ import ipaddress
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
-from multidict import CIMultiDictProxy
+from multidict import CIMultiDictProxy, istr
 
 from resolvers import app_tokens, sessions
 from resolvers.errors import Forbidden, Unauthenticated
@@ -16,13 +16,14 @@ from rest_compat.instxnt.cookies import in_header
 INSTALLATION = "x-app-install-id"
 COOKIE = "cookie"
 CREDENTIALS = ("authorization", "x-api-key", INSTALLATION, COOKIE)
+_HEADERS = tuple((name, istr(name)) for name in CREDENTIALS)  # found without a look at their case
 USED_FOR = "/graphql"
 
 
 def credentials(headers: Mapping[str, object]) -> dict[str, str]:
     """The headers (or values of a ``connection_init``) that hold a credential, in lower case."""
     if isinstance(headers, CIMultiDictProxy):
-        return {name: str(headers[name]) for name in CREDENTIALS if name in headers}
+        return {name: str(headers[header]) for name, header in _HEADERS if header in headers}
     named = {str(name).lower(): value for name, value in headers.items()}
     return {name: str(named[name]) for name in CREDENTIALS if named.get(name) is not None}
 

@@ -9,7 +9,7 @@ from typing import Any, cast
 from weakref import WeakSet
 
 import orjson
-from aiohttp import WSCloseCode, web
+from aiohttp import WSCloseCode, hdrs, web
 from cross_web import AiohttpHTTPRequestAdapter, AsyncHTTPRequestAdapter, HTTPException
 from graphql import GraphQLError
 from strawberry.exceptions import ConnectionRejectionError
@@ -101,7 +101,7 @@ class View(EventStreams):
         except HTTPException as error:
             return refusal(error.status_code, error.reason)
         finally:
-            if uploads.UPLOADS in request:
+            if request.headers.get(hdrs.CONTENT_TYPE) != JSON:  # files come in forms
                 uploads.close(request)
 
     def _is_other(self, request: web.Request) -> bool:
@@ -116,12 +116,12 @@ class View(EventStreams):
 
     async def _compiled(self, request: web.Request) -> web.Response | None:
         """The response, where there is a plan for it; past all that Strawberry's view would do."""
-        accepted = request.headers.get("Accept", "")
+        accepted = request.headers.get(hdrs.ACCEPT, "")
         if self._execution is None or (EVENTS in accepted and _takes_events_alone(accepted)):
             return None
-        viewer = await viewer_of(self._services, request.headers, remote=request.get(REMOTE))
-        context = Context(self._services, viewer, request[REQUEST_ID], request.get(REMOTE))
-        request[_CONTEXT] = context
+        remote = request.get(REMOTE)
+        viewer = await viewer_of(self._services, request.headers, remote=remote)
+        context = request[_CONTEXT] = Context(self._services, viewer, request[REQUEST_ID], remote)
         data = request[_DATA] = await self._read(request)
         if data.query is None or data.protocol != "http":
             return None
@@ -191,7 +191,7 @@ class View(EventStreams):
         Clients that take both, such as urql, send all operations in one way: they get what fits.
         """
         data = await incoming.read(request, "http", self._documents, self._services)
-        accepted = request.headers.get("Accept", "")
+        accepted = request.headers.get(hdrs.ACCEPT, "")
         if EVENTS in accepted and (_takes_events_alone(accepted) or self._is_subscription(data)):
             return replace(data, protocol="sse")
         return data

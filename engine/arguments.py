@@ -31,9 +31,14 @@ _PLAIN: Mapping[str, type] = {"ID": str, "String": str, "Boolean": bool, "Int": 
 
 
 class Variables:
-    """One request's variables. ``coerced`` has the values of those that were given."""
+    """One request's variables. ``coerced`` has the values of those that were given.
 
-    def __init__(self, coerced: dict[str, Any], whole: Callable[[], Any]) -> None:
+    It may also have some that the operation does not declare, and so never asks for.
+    """
+
+    __slots__ = ("_whole", "coerced")
+
+    def __init__(self, coerced: Mapping[str, Any], whole: Callable[[], Any]) -> None:
         self.coerced = coerced
         self._whole = whole
 
@@ -69,8 +74,12 @@ class Arguments:
                     raise Irregular("variables")
                 return found
 
-            if is_plain and all(_fits(given.get(name), kind) for name, kind in plain.items()):
-                return Variables({name: given[name] for name in plain}, whole)
+            if is_plain:
+                for name, kind in plain.items():
+                    if not _fits(given.get(name), kind):
+                        break
+                else:
+                    return Variables(given, whole)
             found = whole()
             return Variables(found.coerced, lambda: found)
 

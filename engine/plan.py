@@ -20,7 +20,7 @@ TIMED, LATELY = 8, 0.25
 NO_ROWS: list[Any] = []
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Fetch:
     """A step of a run: run this, and send back the rows."""
 
@@ -28,7 +28,7 @@ class Fetch:
     arguments: tuple[Any, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Await:
     """A step of a run: await this, and send back the result."""
 
@@ -263,21 +263,20 @@ class _Run:
 
     def _sql(self, batch: Batch, bound: Bound, keyed: str) -> Sql:
         shape = Shape.of(bound.arguments, bound.window, keyed)
-        return _kept(
-            batch.statements,
-            shape,
-            lambda: self._plan.builder.rows(
-                batch.relation.rows, shape, bound.window, batch.columns
-            ),
-        )
+        found = batch.statements.get(shape)
+        if found is None:
+            rows = batch.relation.rows
+            found = self._plan.builder.rows(rows, shape, bound.window, batch.columns)
+            _keep(batch.statements, shape, found)
+        return found
 
     def _counting(self, batch: Batch, bound: Bound, keyed: str) -> Sql:
         shape = Shape.of(bound.arguments, None, "none" if keyed == "none" else "many")
-        return _kept(
-            batch.statements,
-            ("count", shape),
-            lambda: self._plan.builder.count(batch.relation.rows, shape),
-        )
+        found = batch.statements.get(("count", shape))
+        if found is None:
+            found = self._plan.builder.count(batch.relation.rows, shape)
+            _keep(batch.statements, ("count", shape), found)
+        return found
 
     def _cut(self, batch: Batch, rows: Rows, size: int, keyed: str) -> Rows:
         """Without the one row too many, by whose being there we know that there are more."""
@@ -325,10 +324,7 @@ class _Run:
         )
 
 
-def _kept(known: "OrderedDict[Any, Sql]", key: Any, build: Callable[[], Sql]) -> Sql:
-    found = known.get(key)
-    if found is None:
-        found = known[key] = build()
-        if len(known) > MOST_STATEMENTS:
-            known.popitem(last=False)
-    return found
+def _keep(known: "OrderedDict[Any, Sql]", key: Any, made: Sql) -> None:
+    known[key] = made
+    if len(known) > MOST_STATEMENTS:
+        known.popitem(last=False)

@@ -6,11 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
-from typing import Any
-
-from PIL import ExifTags, Image, ImageOps
+from typing import TYPE_CHECKING, Any
 
 from resolvers import picture_formats
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 LARGEST = 5 << 20
 MOST_PIXELS = 50_000_000
@@ -75,6 +76,8 @@ def _cleaned(data: bytes, kind: str) -> Picture:
 
 
 def _viewed(data: bytes, kind: str) -> View:
+    from PIL import Image, ImageOps  # noqa: PLC0415 - megabytes, and few processes see a picture
+
     with _opened(data, kind) as (_, image, width, height):
         image.seek(0)
         image.thumbnail(VIEW, reducing_gap=2.0)
@@ -87,8 +90,10 @@ def _viewed(data: bytes, kind: str) -> View:
 
 
 @contextmanager
-def _opened(data: bytes, kind: str) -> Generator[tuple[bytes, Image.Image, int, int]]:
+def _opened(data: bytes, kind: str) -> Generator[tuple[bytes, "Image.Image", int, int]]:
     """The bytes without metadata, the picture in them, its width and height as shown."""
+    from PIL import ExifTags, Image  # noqa: PLC0415 - as above
+
     name, strip = KINDS[kind]
     try:
         content = strip(data)
@@ -109,14 +114,16 @@ class _Bomb(Exception):
     """A picture that is small as a file and large once unpacked."""
 
 
-def _refuse_bombs(image: Image.Image) -> None:
+def _refuse_bombs(image: "Image.Image") -> None:
     frames: int = getattr(image, "n_frames", 1)
     if image.width * image.height > MOST_PIXELS or frames > MOST_FRAMES:
         raise _Bomb
 
 
-def _thumbnail(image: Image.Image) -> bytes:
+def _thumbnail(image: "Image.Image") -> bytes:
     """The first frame, upright."""
+    from PIL import ImageOps  # noqa: PLC0415
+
     image.seek(0)
     image.thumbnail(THUMBNAIL, reducing_gap=2.0)
     small = ImageOps.exif_transpose(image)
@@ -128,7 +135,7 @@ def _thumbnail(image: Image.Image) -> bytes:
     return content.getvalue()
 
 
-def _colour(image: Image.Image) -> tuple[int, int, int]:
+def _colour(image: "Image.Image") -> tuple[int, int, int]:
     width, height = image.size
     middle = image.crop((width // 4, height // 4, width - width // 4, height - height // 4))
     middle.thumbnail((64, 64))

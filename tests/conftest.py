@@ -19,6 +19,8 @@ from app.settings import Settings
 from app.web import create_app
 from db.engine import Database
 from engine import drivers
+from engine.drivers.postgres import PostgresDriver
+from engine.drivers.sqlite import SqliteDriver
 from jobs.courier import Courier
 from providers import storage
 from providers.chain import SimulatedChain
@@ -184,7 +186,7 @@ def statements(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     """
     seen: list[str] = []
     moments = count()
-    for driver in (drivers.SqliteDriver, drivers.PostgresDriver):
+    for driver in (SqliteDriver, PostgresDriver):
         monkeypatch.setattr(driver, "moment", lambda _: next(moments))
 
     def record(*call: object) -> None:
