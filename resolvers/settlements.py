@@ -314,6 +314,7 @@ async def _refunds(
         transitions.move(
             tx, order, at=ctx.services.clock(),
             payment=PaymentStatus.REFUNDED if whole else PaymentStatus.PARTIALLY_REFUNDED,
+            refund=counted.amount,
         )  # fmt: skip
 
 
