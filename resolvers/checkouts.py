@@ -177,6 +177,8 @@ async def _write_down(
     store = await referred(
         tx, viewer, models.Store, values["store_id"], field=("input", "store_id")
     )
+    if store.status is models.StoreStatus.SUSPENDED:
+        raise Invalid("is suspended: it sells nothing", field=("input", "store_id"))
     variant, product = await _bought(tx, viewer, store, values["variant_id"])
     quantity: int = values["quantity"]
     amount = _amount(variant, quantity)

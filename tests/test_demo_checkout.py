@@ -200,6 +200,10 @@ async def test_what_is_wrong_is_said_and_keeps_nothing(
     own = {"success_url": "https://lamp.example/thanks", "cancel_url": "http://x.localhost:8000/"}
     own["cancel_url"] = f"http://{shop.store.subdomain}.localhost:8000/cart"
     await shop.opened(instxnt, **own)
+    async with services.database.write() as tx:
+        store = await tx.get_one(models.Store, shop.store.id)
+        store.status = models.StoreStatus.SUSPENDED
+    assert (await shop.ask(instxnt)).body["field"] == "store_id"
 
 
 async def test_refunds_go_back_by_card_with_the_platforms_part(
