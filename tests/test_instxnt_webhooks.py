@@ -226,6 +226,9 @@ async def test_what_is_no_news_in_the_contract_is_not_told(
     await shop.happen("order.status_changed", order, **same)
     edited = same | {"previous_payment_status": None, "previous_fulfillment_status": None}
     await shop.happen("order.status_changed", order, **edited)
+    for before, after in (("refunded", "partially_refunded"), ("partially_refunded", "paid")):
+        failed = {"previous_payment_status": before, "payment_status": after}  # a refund has
+        await shop.happen("order.status_changed", order, **(same | failed))
     await shop.happen("store.updated", order)
     assert await post.turn() == 0
     assert receiver.seen == []

@@ -27,11 +27,7 @@ TOPICS = (
 )
 MINUTE, HOUR = 60, 3600
 SCHEDULE = Schedule((MINUTE, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 12 * HOUR), after_refusal=True)
-_PAYMENTS = {
-    PaymentStatus.PAID: "order.paid",
-    PaymentStatus.PARTIALLY_REFUNDED: "order.partially_refunded",
-    PaymentStatus.REFUNDED: "order.refunded",
-}
+_UNPAID = (PaymentStatus.PENDING, PaymentStatus.ABANDONED)
 
 
 async def told(ctx: Context, event: EventRecord) -> Sequence[Told]:
@@ -78,12 +74,18 @@ def _topics(event: EventRecord) -> list[str]:
 
 
 def _changes(payload: Mapping[str, Any]) -> list[str]:
-    """A part that is given back is news each time, though the status stays what it was."""
+    """What is news. That a refund has failed is none here, though the status goes back."""
     found: list[str] = []
-    payment = PaymentStatus(payload["payment_status"])
-    again = payment is PaymentStatus.PARTIALLY_REFUNDED and payload.get("refund_amount")
-    if payment in _PAYMENTS and (payload["previous_payment_status"] != payment.value or again):
-        found.append(_PAYMENTS[payment])
+    before = PaymentStatus(payload["previous_payment_status"])
+    match PaymentStatus(payload["payment_status"]):
+        case PaymentStatus.PAID if before in _UNPAID:
+            found.append("order.paid")
+        case PaymentStatus.PARTIALLY_REFUNDED if payload.get("refund_amount"):
+            found.append("order.partially_refunded")
+        case PaymentStatus.REFUNDED if before is not PaymentStatus.REFUNDED:
+            found.append("order.refunded")
+        case _:
+            pass
     done = FulfillmentStatus.FULFILLED.value
     if payload["previous_fulfillment_status"] != done == payload["fulfillment_status"]:
         found.append("order.fulfilled")
@@ -106,8 +108,7 @@ async def _subject(ctx: Context, event: EventRecord) -> dict[str, Any] | None:
 def _more(event: EventRecord, topic: str) -> dict[str, Any]:
     if topic != "order.partially_refunded":
         return {}
-    amount = event.payload.get("refund_amount") or event.payload["refunded_total"]
-    return {"refunded_amount_cents": cents(amount)}
+    return {"refunded_amount_cents": cents(event.payload["refund_amount"])}
 
 
 def signed(body: str, timestamp: int) -> bytes:
