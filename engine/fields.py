@@ -147,12 +147,14 @@ class Record:
 class Batched:
     """What an asynchronous function makes of the values of many parents at once.
 
-    ``load(context, keys)`` is given distinct tuples of the columns' values, and returns as many
-    results.
+    ``load(context, keys, **arguments)`` is given distinct tuples of the columns' values, and those
+    of the field's arguments that there are, converted; it returns as many results. Who lacks the
+    ``permission`` is refused by it; plans need not ask.
     """
 
-    load: Callable[[Any, Sequence[tuple[Any, ...]]], Awaitable[Sequence[Any]]]
+    load: Callable[..., Awaitable[Sequence[Any]]]
     needs: tuple[Attribute, ...]
+    permission: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

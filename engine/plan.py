@@ -95,6 +95,10 @@ class Page:
     sorting: Callable[[str], Callable[[Any], Any]] | None = None
 
 
+class Given(dict[str, Any]):
+    """The arguments of a batched field, by their names in Python."""
+
+
 @dataclass(slots=True, eq=False)
 class Deferred:
     """A batched field: values of the parents' columns, and a function of all of them at once."""
@@ -104,6 +108,7 @@ class Deferred:
     places: tuple[int, ...]
     python: tuple[Callable[[Any], Any] | None, ...]
     slot: int
+    given: Given | Callable[[Any], Given]
     number: int = 0
 
 
@@ -172,6 +177,11 @@ class _Run:
             for level in plan.levels
             if isinstance(level, Batch)
         ]
+        self._given: list[Given] = [
+            level.given if isinstance(level.given, Given) else level.given(variables)
+            for level in plan.levels
+            if isinstance(level, Deferred)
+        ]
 
     def fetch(self, batch: Batch) -> Steps:
         bound = self._bound[batch.number]
@@ -212,7 +222,8 @@ class _Run:
                 )
         if wanted:
             keys = list(wanted.values())
-            found = yield Await(lambda context: level.declaration.load(context, keys))
+            given = self._given[level.number - len(self._bound)]
+            found = yield Await(lambda context: level.declaration.load(context, keys, **given))
             self._maps[level.slot] = dict(zip(wanted, found, strict=True))
         else:
             self._maps[level.slot] = {}

@@ -85,6 +85,7 @@ class Organization(Node):
         models.Organization.id,
         models.Organization.plan,
         about="How many generations it may start today; this needs product:update.",
+        permission="product:update",
     )
     members: Connection[LazyMembership] = connection(
         users.memberships_of_organizations,

@@ -51,8 +51,6 @@ async def _load(
 
 
 def analytics_of_store() -> Any:
-    """Without bounds it is compiled, with some it is for the reference executor."""
-
     async def resolve(
         root: Any,
         info: Info,
@@ -72,5 +70,5 @@ def analytics_of_store() -> Any:
         resolver=resolve,
         graphql_type=StoreAnalytics,
         description="Who looked at it, and what was sold.",
-        metadata={DECLARATION: Batched(_load, (Store.id, Store.currency))},
+        metadata={DECLARATION: Batched(_load, (Store.id, Store.currency), "analytic:view")},
     )

@@ -8,7 +8,8 @@ from sqlalchemy import select
 
 from db import models
 from db.models import JobStatus
-from resolvers import keys
+from resolvers import keys, ledger
+from resolvers.money import MICRO
 from resolvers.services import Services
 from tests.desk import Clock
 from tests.kit import GraphQL, Make, Rest, check_books, everything, work
@@ -18,9 +19,6 @@ from tests.sellers import Seller, seller
 URL = "https://images.instxnt.xyz/uploads/abc.jpg"
 HINTS = {"product_kind": "car accessory", "tone": "casual"}
 CANCEL = "mutation ($id: ID!) { cancelJob(id: $id) { errors { code } } }"
-BALANCES = '{ balances(unit: "GENERATIONS") { nodes { id balance { amount } } } }'
-ADJUST = """mutation ($input: BalanceAdjustment!) {
-  adjustBalance(input: $input) { errors { code message } } }"""
 
 
 def wanted(store: models.Store, **body: Any) -> dict[str, Any]:
@@ -184,14 +182,21 @@ async def test_stores_and_jobs_of_others_are_theirs(
 
 
 async def test_the_days_quota_ends_with_429_until_midnight(
-    instxnt: Rest, gql: GraphQL, make: Make, services: Services
+    instxnt: Rest, make: Make, services: Services
 ) -> None:
     services.clock = clock = Clock(datetime(2026, 3, 14, 23, 59, 50, tzinfo=UTC))
     key, store = await seller(make), await make.store()
     await started(instxnt, key, store)
-    [balance] = (await gql.data(BALANCES, key=key))["balances"]["nodes"]
-    spent = {"balanceId": balance["id"], "amount": "-98", "memo": "as if started"}
-    await gql.done(ADJUST, key=key, input=spent)
+    owner = ledger.Owner(store.organization_id)
+    async with services.database.write() as tx:  # as if 98 more had been started
+        await ledger.transfer(
+            tx,
+            kind=models.TransferKind.PURCHASE,
+            reference="generation:98 more",
+            debit=await ledger.account(tx, owner, ledger.GENERATIONS),
+            credit=await ledger.account(tx, owner, ledger.GENERATIONS, models.AccountRole.SALES),
+            amount=98 * MICRO,
+        )
     await started(instxnt, key, store)
 
     reply = await instxnt("start_generation", key=key, body=wanted(store))

@@ -205,7 +205,6 @@ async def test_there_are_domains_and_landing_pages_to_look_at(services: Services
     assert len(hosts) == 2
 
 
-@pytest.mark.usefixtures("demo")
 async def test_there_is_a_storefront_with_one_product(
     services: Services, gql: GraphQL, demo: DemoKeys
 ) -> None:
@@ -229,6 +228,7 @@ async def test_there_is_a_storefront_with_one_product(
             assert (answer.status, answer.content_type.split("/")[0]) == (200, "image")
 
 
+@pytest.mark.usefixtures("demo")
 async def test_each_ledger_entry_tells_the_balance_after_it(services: Services) -> None:
     entry = models.LedgerEntry
     running = func.sum(entry.amount).over(partition_by=entry.account_id, order_by=entry.id)

@@ -28,7 +28,8 @@ async def create_store(ctx: Asking, call: Call, body: dict[str, Any]) -> dict[st
         with_product=True,
     )
     key = await stores.create(ctx, input=new, idempotency_key=call.headers.get(IDEMPOTENCY_KEY))
-    return await _whole(ctx, key)
+    shown = await _whole(ctx, key)
+    return {name: value for name, value in shown.items() if name != "settings"}
 
 
 async def get_store(ctx: Asking, store_id: str) -> dict[str, Any]:
