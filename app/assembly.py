@@ -15,13 +15,24 @@ import structlog
 
 from app.settings import Settings, listed, mapped
 from db import migrate
-from db.engine import connect
+from db.engine import Database, connect
 from providers import storage
 from providers.chain import SimulatedChain
 from providers.memory import MemoryDocuments, MemoryLimiter, NoJobs
+from providers.openai_writer import OpenAIWriter, Prices
 from providers.outbound import OutboundHttp
+from providers.rule_writer import RuleWriter
+from providers.simulated_payments import SimulatedPayments
 from resolvers.feed import Bell, Feed
-from resolvers.services import DocumentStore, RateLimiter, Services, Storage, Wholesale
+from resolvers.payment_service import PaymentService
+from resolvers.services import (
+    DocumentStore,
+    IdentityProvider,
+    RateLimiter,
+    Services,
+    Storage,
+    Wholesale,
+)
 from resolvers.vault import Vault
 
 log = structlog.get_logger()
@@ -62,10 +73,11 @@ async def open_services(settings: Settings, *, background: bool = True) -> Async
         if not settings.is_embedded:
             await migrate.verify(database)
         bell, limiter = await _shared(settings, stack)
+        kept = vault(settings)
         feed = Feed(database, bell=bell)
         services = Services(
             database=database,
-            vault=vault(settings),
+            vault=kept,
             events=feed,
             limiter=limiter,
             chain=SimulatedChain(database, mapped(settings.wallets)),
@@ -73,10 +85,13 @@ async def open_services(settings: Settings, *, background: bool = True) -> Async
             storage=_storage(settings),
             wholesale=Wholesale(fulfillment_timeout=settings.fulfillment_timeout),
             documents=_documents(settings, stack),
+            payments=_payments(settings, database, kept, stack),
+            checkout_lifetime=settings.checkout_lifetime,
             public_url=settings.base_url,
             largest_file=settings.files_largest,
             link_lifetime=settings.files_link_lifetime,
             store_domain=settings.store_domain,
+            google=_google(settings, stack),
         )
         if background:
             stack.push_async_callback(services.usage.flush)
@@ -98,6 +113,8 @@ async def running_jobs(
     background, sweeps = await asyncio.to_thread(_background)
     executor = settings.executor_id or socket.gethostname()
     sender = OutboundHttp(private_addresses=settings.webhook_private_addresses)
+    fetcher = OutboundHttp(private_addresses=settings.picture_private_addresses)
+    services.fetcher, services.writer = fetcher, _writer(settings)
     working = background.working(
         services,
         sender,
@@ -111,6 +128,10 @@ async def running_jobs(
         async with working:
             yield
     finally:
+        if isinstance(services.writer, OpenAIWriter):
+            await services.writer.close()
+        services.fetcher = services.writer = None
+        await fetcher.close()
         await sender.close()
 
 
@@ -160,6 +181,39 @@ def _storage(settings: Settings) -> Storage:
     )
 
 
+def _writer(settings: Settings) -> OpenAIWriter | RuleWriter:
+    """Who writes copy. Raises ``ValueError`` for an API without a model."""
+    if not settings.writer_url:
+        log.info("copy_is_written_by_rules", hint="set STOREGRAPH_WRITER_URL for a model")
+        return RuleWriter()
+    if not settings.writer_model:
+        raise ValueError("STOREGRAPH_WRITER_URL needs STOREGRAPH_WRITER_MODEL beside it")
+    return OpenAIWriter(
+        url=settings.writer_url,
+        key=settings.writer_key,
+        model=settings.writer_model,
+        timeout=settings.writer_timeout,
+        prices=Prices.of(settings.writer_input_price, settings.writer_output_price),
+    )
+
+
+def _payments(
+    settings: Settings, database: Database, kept: Vault, stack: AsyncExitStack
+) -> PaymentService:
+    """Stripe where a key is configured, else pages on which no money moves."""
+    if settings.stripe_key is None:
+        return SimulatedPayments(database, kept, public_url=settings.base_url)
+    from providers.stripe_payments import StripePayments  # noqa: PLC0415 - costs time, if not asked for
+
+    service = StripePayments(
+        settings.stripe_key,
+        webhook_secrets=listed(settings.stripe_webhook_secret or ""),
+        base_url=settings.stripe_url,
+    )
+    stack.push_async_callback(service.close)
+    return service
+
+
 async def _shared(settings: Settings, stack: AsyncExitStack) -> tuple[Bell | None, RateLimiter]:
     """What processes share: through Redis, or not at all."""
     if settings.redis_url is None:
@@ -184,6 +238,22 @@ def _documents(settings: Settings, stack: AsyncExitStack) -> DocumentStore | Non
     store = RedisDocuments(settings.redis_url, near=MemoryDocuments())
     stack.push_async_callback(store.close)
     return store
+
+
+def _google(settings: Settings, stack: AsyncExitStack) -> IdentityProvider | None:
+    """Where people log in who have an account at Google; None where that is not configured."""
+    if settings.google_client_id is None or settings.google_client_secret is None:
+        return None
+    from providers.openid import OpenIdProvider  # noqa: PLC0415 - costs time, and few need it
+
+    provider = OpenIdProvider(
+        "google",
+        issuer=settings.google_issuer,
+        client_id=settings.google_client_id,
+        client_secret=settings.google_client_secret,
+    )
+    stack.push_async_callback(provider.close)
+    return provider
 
 
 @asynccontextmanager

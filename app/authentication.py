@@ -4,23 +4,26 @@ import ipaddress
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
-from multidict import CIMultiDictProxy
+from multidict import CIMultiDictProxy, istr
 
-from resolvers import app_tokens
+from resolvers import app_tokens, sessions
 from resolvers.errors import Forbidden, Unauthenticated
 from resolvers.identity import key_holder
 from resolvers.services import Services
 from resolvers.viewer import Viewer
+from rest_compat.instxnt.cookies import in_header
 
 INSTALLATION = "x-app-install-id"
-CREDENTIALS = ("authorization", "x-api-key", INSTALLATION)
+COOKIE = "cookie"
+CREDENTIALS = ("authorization", "x-api-key", INSTALLATION, COOKIE)
+_HEADERS = tuple((name, istr(name)) for name in CREDENTIALS)  # found without a look at their case
 USED_FOR = "/graphql"
 
 
 def credentials(headers: Mapping[str, object]) -> dict[str, str]:
     """The headers (or values of a ``connection_init``) that hold a credential, in lower case."""
     if isinstance(headers, CIMultiDictProxy):
-        return {name: str(headers[name]) for name in CREDENTIALS if name in headers}
+        return {name: str(headers[header]) for name, header in _HEADERS if header in headers}
     named = {str(name).lower(): value for name, value in headers.items()}
     return {name: str(named[name]) for name in CREDENTIALS if named.get(name) is not None}
 
@@ -28,11 +31,12 @@ def credentials(headers: Mapping[str, object]) -> dict[str, str]:
 async def viewer_of(
     services: Services, headers: Mapping[str, object], *, remote: str | None
 ) -> Viewer | None:
-    """The viewer of an ``Authorization: Bearer`` or ``X-API-Key`` header; None without either.
+    """The viewer of an ``Authorization: Bearer`` or ``X-API-Key`` header, or else of a cookie.
 
-    A bearer is an API key or an app's token, which may need ``X-App-Install-Id`` beside it. Counts
-    a request of the key. Raises ``Unauthenticated`` for a credential that is not valid,
-    ``Forbidden`` where the key may not be used from ``remote``, or the token for the installation.
+    None without any. A bearer is an API key or an app's token, which may need ``X-App-Install-Id``
+    beside it. Counts a request of the key. Raises ``Unauthenticated`` for a credential that is not
+    valid, ``Forbidden`` where the key may not be used from ``remote``, or the token for the
+    installation.
     """
     given = credentials(headers)
     key = given.get("x-api-key")
@@ -43,7 +47,8 @@ async def viewer_of(
         if key.strip().startswith(app_tokens.TOKEN_MARK):
             return await _app_viewer(services, key.strip(), given.get(INSTALLATION))
     if key is None:
-        return None
+        token = in_header(given.get(COOKIE))
+        return None if token is None else await sessions.viewer_of(services, token)
     holder = await key_holder(services, key.strip())
     if not holder.allows(remote):
         raise Forbidden("this API key may not be used from this address")

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
-from app import apps_cli, credentials, keys_cli
+from app import apps_cli, credentials, keys_cli, stores_cli, users_cli
 from app.settings import Settings
 from app.terminal import err, fail, out, run, settings, show
 from resolvers.services import Services
@@ -23,6 +23,8 @@ app = typer.Typer(
 )
 app.add_typer(apps_cli.app, name="apps")
 app.add_typer(keys_cli.app, name="keys")
+app.add_typer(users_cli.app, name="users")
+app.add_typer(stores_cli.app, name="stores")
 SCHEMA_FILE = Path("schema/schema.graphql")
 Host = Annotated[str | None, typer.Option(help="Address to listen on.")]
 Port = Annotated[int | None, typer.Option(help="Port to listen on; 0 picks a free one.")]
@@ -82,7 +84,7 @@ async def _serve_many(chosen: Settings) -> None:
 async def _plant_demo(chosen: Settings) -> None:
     """Bring an embedded database up to date, fill an empty one where the demo is on.
 
-    An older demo gets a fresh token for its app.
+    An older demo gets a fresh token for its app, and a fresh session.
     """
     from app.assembly import open_services  # noqa: PLC0415
     from resolvers.organizations import slugs  # noqa: PLC0415
@@ -104,6 +106,8 @@ def _welcome(chosen: Settings, address: str) -> None:
         table.add_row("", "[dim]the same address in a browser is GraphiQL[/dim]")
     table.add_row("InstaMarket", f"{address}/instamarket/api/v1")
     table.add_row("xPage", f"{address}/xpage/api/apps/v1")
+    table.add_row("instxnt", f"{address}/instxnt")
+    table.add_row("Log in, sign up", f"{address}/login, {address}/signup")
     table.add_row("Health, metrics", f"{address}/health/ready, {address}/metrics")
     if (chosen.data_dir / credentials.FILE).exists() and chosen.with_demo:
         table.add_row("Demo credentials", escape(str(chosen.data_dir / credentials.FILE)))

@@ -13,15 +13,18 @@ from uuid import UUID
 import orjson
 
 from app.settings import Settings
-from resolvers import app_tokens
+from resolvers import accounts, app_tokens, sessions
 from resolvers.context import Context
 from resolvers.errors import StoreError, Unauthenticated
 from resolvers.services import Services
+from resolvers.sessions import Browser
+from rest_compat.instxnt.cookies import SESSION
 
 FILE = "demo-credentials.json"
 ADMIN_FILE = "admin.token"
+AGENT = "the demo"
 RENEWED_WITHIN = timedelta(hours=20)
-"""A token of the demo's app is replaced at a start that comes so long before its end."""
+"""A token of the demo's app, or a session, is replaced at a start so long before its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,15 @@ class DemoApp:
 
 
 @dataclass(frozen=True, slots=True)
+class DemoAccount:
+    """Somebody of the demo who can log in, and the cookie of a session of theirs."""
+
+    email: str
+    password: str
+    session: str
+
+
+@dataclass(frozen=True, slots=True)
 class DemoKeys:
     """API keys of the demo in clear. ``signed`` is the one whose POST requests must be signed."""
 
@@ -44,6 +56,7 @@ class DemoKeys:
     signed: str
     signed_secret: str
     app: DemoApp | None = None
+    account: DemoAccount | None = None
 
 
 def admin_token(settings: Settings) -> str | None:
@@ -82,13 +95,41 @@ def refresh(settings: Settings, *, base_url: str | None = None) -> None:
 
 
 async def renew(settings: Settings, services: Services) -> None:
-    """Get the demo's app a fresh token where its own has ended, or soon will.
+    """Get the demo's app and person fresh credentials where theirs have ended, or soon will.
 
-    Nothing changes where the app has been given other secrets, or is gone.
+    Nothing changes where they have been given other secrets, or are gone.
     """
-    doors = _kept(settings)
-    if doors is None or "xpage" not in doors:
+    if (doors := _kept(settings)) is None:
         return
+    if "xpage" in doors:
+        await _renew_app(settings, services, doors)
+    if "instxnt" in doors:
+        await _renew_session(settings, services, doors)
+
+
+async def _renew_session(settings: Settings, services: Services, doors: dict[str, Any]) -> None:
+    account = _account(doors["instxnt"])
+    try:
+        viewer = await sessions.viewer_of(services, account.session)
+        ends = viewer.expires_at
+        if ends is None or ends - services.clock() > RENEWED_WITHIN:
+            return
+    except Unauthenticated:
+        pass
+    try:
+        opened = await accounts.log_in(
+            Context(services),
+            email=account.email,
+            password=account.password,
+            browser=Browser(AGENT, former=account.session),
+        )
+    except StoreError:
+        return
+    doors["instxnt"]["headers"] = {"Cookie": f"{SESSION}={opened.token}"}
+    _write(settings, doors)
+
+
+async def _renew_app(settings: Settings, services: Services, doors: dict[str, Any]) -> None:
     app = _app(doors["xpage"])
     try:
         holder = await app_tokens.token_holder(services, app.token)
@@ -123,11 +164,17 @@ def _keys(doors: Mapping[str, Any]) -> DemoKeys:
         signed=doors["instamarket"]["signed"]["headers"]["X-API-Key"],
         signed_secret=doors["instamarket"]["signed"]["hmac_secret"],
         app=_app(doors["xpage"]) if "xpage" in doors else None,
+        account=_account(doors["instxnt"]) if "instxnt" in doors else None,
     )
 
 
 def _app(door: Mapping[str, Any]) -> DemoApp:
     return DemoApp(door["client_id"], door["client_secret"], door["install_id"], _bearer(door))
+
+
+def _account(door: Mapping[str, Any]) -> DemoAccount:
+    session = door["headers"]["Cookie"].removeprefix(f"{SESSION}=")
+    return DemoAccount(door["email"], door["password"], session)
 
 
 def _doors(keys: DemoKeys, base_url: str, admin: str | None) -> dict[str, Any]:
@@ -154,6 +201,13 @@ def _doors(keys: DemoKeys, base_url: str, admin: str | None) -> dict[str, Any]:
             "client_secret": keys.app.client_secret,
             "install_id": keys.app.install_id,
             "headers": {"Authorization": f"Bearer {keys.app.token}"},
+        }
+    if keys.account is not None:
+        doors["instxnt"] = {
+            "base_url": f"{base_url}/instxnt",
+            "headers": {"Cookie": f"{SESSION}={keys.account.session}"},
+            "email": keys.account.email,
+            "password": keys.account.password,
         }
     return doors
 

@@ -4,22 +4,24 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any, cast
 from weakref import WeakSet
 
 import orjson
-from aiohttp import WSCloseCode, web
+from aiohttp import WSCloseCode, hdrs, web
 from cross_web import AiohttpHTTPRequestAdapter, AsyncHTTPRequestAdapter, HTTPException
 from graphql import GraphQLError
 from strawberry.exceptions import ConnectionRejectionError
 from strawberry.http import GraphQLHTTPResponse, GraphQLRequestData, process_result
+from strawberry.http.websocket_origin import is_same_origin
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.subscriptions import GRAPHQL_SSE_PROTOCOL, GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.types import ExecutionResult
 from strawberry.types.graphql import OperationType
 
 from app import incoming, uploads
-from app.authentication import credentials, viewer_of
+from app.authentication import COOKIE, credentials, viewer_of
 from app.persisted import DocumentRefused, PersistedDocuments
 from app.refusals import refusal, refusal_of, refusal_of_document
 from app.sockets import MESSAGE_SIZE, Handler, SocketContext
@@ -28,6 +30,7 @@ from resolvers.context import Context
 from resolvers.errors import Malformed, MethodNotAllowed, StoreError
 from resolvers.services import Services
 from rest_compat.dialect import REMOTE, REQUEST_ID
+from rest_compat.instxnt.cookies import keep
 from schema import Schema
 from schema.execution import Execution
 
@@ -98,7 +101,7 @@ class View(EventStreams):
         except HTTPException as error:
             return refusal(error.status_code, error.reason)
         finally:
-            if uploads.UPLOADS in request:
+            if request.headers.get(hdrs.CONTENT_TYPE) != JSON:  # files come in forms
                 uploads.close(request)
 
     def _is_other(self, request: web.Request) -> bool:
@@ -113,12 +116,12 @@ class View(EventStreams):
 
     async def _compiled(self, request: web.Request) -> web.Response | None:
         """The response, where there is a plan for it; past all that Strawberry's view would do."""
-        accepted = request.headers.get("Accept", "")
+        accepted = request.headers.get(hdrs.ACCEPT, "")
         if self._execution is None or (EVENTS in accepted and _takes_events_alone(accepted)):
             return None
-        viewer = await viewer_of(self._services, request.headers, remote=request.get(REMOTE))
-        context = Context(self._services, viewer, request[REQUEST_ID], request.get(REMOTE))
-        request[_CONTEXT] = context
+        remote = request.get(REMOTE)
+        viewer = await viewer_of(self._services, request.headers, remote=remote)
+        context = request[_CONTEXT] = Context(self._services, viewer, request[REQUEST_ID], remote)
         data = request[_DATA] = await self._read(request)
         if data.query is None or data.protocol != "http":
             return None
@@ -148,6 +151,8 @@ class View(EventStreams):
         name, remote = request[REQUEST_ID], request.get(REMOTE)
         if isinstance(response, web.WebSocketResponse):
             given = credentials(request.headers)
+            if not _is_of_own_page(request):
+                given.pop(COOKIE, None)
             return SocketContext(
                 self._services,
                 request_id=name,
@@ -157,10 +162,14 @@ class View(EventStreams):
             )
         if self._wants_page(request):
             return Context(self._services, None, name, remote)
-        if (known := request.get(_CONTEXT)) is not None:
-            return known
-        viewer = await viewer_of(self._services, request.headers, remote=remote)
-        return Context(self._services, viewer, name, remote)
+        known = request.get(_CONTEXT)
+        if known is None:
+            viewer = await viewer_of(self._services, request.headers, remote=remote)
+            known = Context(self._services, viewer, name, remote)
+        # Streams have a context of their own, without this: their head is sent before anything is
+        # executed.
+        known.keep_session = partial(keep, response, self._services)
+        return known
 
     async def on_ws_connect(self, context: Context) -> Any:
         try:
@@ -182,7 +191,7 @@ class View(EventStreams):
         Clients that take both, such as urql, send all operations in one way: they get what fits.
         """
         data = await incoming.read(request, "http", self._documents, self._services)
-        accepted = request.headers.get("Accept", "")
+        accepted = request.headers.get(hdrs.ACCEPT, "")
         if EVENTS in accepted and (_takes_events_alone(accepted) or self._is_subscription(data)):
             return replace(data, protocol="sse")
         return data
@@ -291,6 +300,16 @@ class View(EventStreams):
 
     def decode_json(self, data: str | bytes) -> object:
         return orjson.loads(data)
+
+
+def _is_of_own_page(request: web.Request) -> bool:
+    """Whether a socket is opened by a page of this very host, or by no page at all.
+
+    Browsers send cookies along whatever page it is; pages of other allowed origins have no part in
+    that, as they have none by HTTP.
+    """
+    origin = request.headers.get("Origin")
+    return origin is None or is_same_origin(origin, request.host)
 
 
 def _takes_events_alone(accepted: str) -> bool:

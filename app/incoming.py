@@ -1,9 +1,10 @@
 """Read one GraphQL request from HTTP, or say what is wrong with it."""
 
 from collections.abc import Mapping
+from types import NoneType
 from typing import Any, cast
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from strawberry.http import GraphQLRequestData, GraphQLRequestProtocol
 
 from app import uploads
@@ -13,6 +14,11 @@ from resolvers.services import Services
 
 METHODS = ("GET", "POST")
 JSON = "application/json"
+_OPTIONAL_FIELDS = (
+    ("operationName", str, "a string"),
+    ("variables", dict, "an object"),
+    ("extensions", dict, "an object"),
+)
 # A page of any site can make a browser send these without asking us first (CORS).
 SIMPLE_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data", "text/plain")
 # No page can send one of these without asking first.
@@ -26,7 +32,7 @@ PREFLIGHT_HEADERS = (
 
 def refuse_forgery(request: web.Request) -> None:
     """Raise ``Malformed`` for a request that a foreign page could have made unasked."""
-    content_type = request.headers.get("Content-Type")
+    content_type = request.headers.get(hdrs.CONTENT_TYPE)
     if content_type == JSON:
         return
     if content_type and content_type.partition(";")[0].strip().lower() not in SIMPLE_TYPES:
@@ -64,7 +70,7 @@ async def _fields(request: web.Request, services: Services) -> dict[str, Any]:
         return _checked(_from_query(request.query))
     if request.method != "POST":
         raise MethodNotAllowed(f"{request.method} is not allowed", details={"allow": METHODS})
-    if request.headers.get("Content-Type") == JSON or request.content_type == JSON:
+    if request.headers.get(hdrs.CONTENT_TYPE) == JSON or request.content_type == JSON:
         return _checked(uploads.decoded(await request.read(), "the body"))
     if request.content_type == "multipart/form-data":
         return _checked(await uploads.read(request, services))
@@ -87,11 +93,7 @@ def _checked(message: Any) -> dict[str, Any]:
     if not isinstance(message, dict):
         raise Malformed("the body must be a JSON object")
     fields = cast("dict[str, Any]", message)
-    for name, kind, words in (
-        ("operationName", str, "a string"),
-        ("variables", dict, "an object"),
-        ("extensions", dict, "an object"),
-    ):
-        if not isinstance(fields.get(name), kind | None):
+    for name, kind, words in _OPTIONAL_FIELDS:
+        if not isinstance(fields.get(name), (kind, NoneType)):
             raise Malformed(f"{name} must be {words}, null or absent")
     return fields

@@ -12,6 +12,7 @@ import structlog
 from aiohttp import web
 from aiohttp.hdrs import METH_ALL
 from aiohttp.typedefs import Handler, Middleware
+from multidict import istr
 from prometheus_client import Counter, Histogram
 
 from app.authentication import Proxies
@@ -21,7 +22,7 @@ from resolvers.errors import StoreError
 from rest_compat.dialect import REMOTE, REQUEST_ID, Dialect
 
 log = structlog.get_logger()
-HEADER = "X-Request-Id"
+HEADER = istr("X-Request-Id")
 QUIET_PATHS = ("/health/live", "/health/ready", "/metrics")
 _FILE_TOKEN = re.compile(r"^(/files/[^/]+/)[^/]+")
 _GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{8,128}")
@@ -38,12 +39,14 @@ def observed(proxies: Proxies) -> Middleware:
 
     A client's own id is kept, so that its logs and ours meet.
     """
+    told = log.bind()  # which is configured by now: to ask the one above means to make one
 
     @web.middleware
     async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
-        given = request.headers.get(HEADER, "")
-        # Nobody has to be unable to guess it, and the system takes its time for what is.
-        name = given if _GIVEN_ID.fullmatch(given) else f"req_{getrandbits(96):024x}"
+        name = request.headers.get(HEADER)
+        if name is None or not _GIVEN_ID.fullmatch(name):
+            # Nobody has to be unable to guess it, and the system takes its time for what is.
+            name = f"req_{getrandbits(96):024x}"
         request[REQUEST_ID] = name
         remote = proxies.client(request.remote, request.headers)
         if remote is not None:
@@ -63,7 +66,7 @@ def observed(proxies: Proxies) -> Middleware:
         finally:
             seconds = time.perf_counter() - started
             _measure(request, status, None if is_stream else seconds)
-            if log.is_enabled_for(logging.INFO):
+            if told.is_enabled_for(logging.INFO):
                 _tell(request, status, seconds, remote)
 
     return observe

@@ -62,7 +62,7 @@ def code_of(error: StoreError) -> str:
 
 
 def refusal_of(error: StoreError) -> web.Response:
-    status = STATUS.get(type(error), 400)
+    status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 400)
     response = refusal(status, str(error), code=code_of(error))
     if status == 401:  # noqa: PLR2004 - everybody knows it
         response.headers["WWW-Authenticate"] = 'Bearer realm="storegraph"'

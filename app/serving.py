@@ -19,6 +19,7 @@ from app.web import create_app, drain
 from resolvers.services import Services
 from rest_compat.dialect import Dialect
 from rest_compat.instamarket import instamarket
+from rest_compat.instxnt import instxnt
 from rest_compat.xpage import xpage
 
 log = structlog.get_logger()
@@ -40,7 +41,11 @@ class Worker:
 
 def dialects(services: Services, settings: Settings) -> list[Dialect[Any]]:
     """All legacy APIs that are served."""
-    return [instamarket(services, admin_token=credentials.admin_token(settings)), xpage(services)]
+    return [
+        instamarket(services, admin_token=credentials.admin_token(settings)),
+        instxnt(services),
+        xpage(services),
+    ]
 
 
 async def serve(

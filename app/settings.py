@@ -1,5 +1,6 @@
 """Settings: environment variables ``STOREGRAPH_*``, read once, frozen."""
 
+from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -93,8 +94,40 @@ class Settings(BaseSettings):
         default="",
         description="Origins of browsers that may call from other sites, comma-separated.",
     )
+    google_client_id: str | None = Field(
+        default=None, description="Client id at Google, for its sign-in; none is offered without."
+    )
+    google_client_secret: str | None = Field(
+        default=None, description="Secret of that client; both are needed."
+    )
+    google_issuer: str = Field(
+        default="https://accounts.google.com",
+        description="Base address of the OpenID provider that stands for Google.",
+    )
     webhook_private_addresses: bool = Field(
         default=False, description="Allow webhooks to private and loopback addresses."
+    )
+    picture_private_addresses: bool = Field(
+        default=False,
+        description="Fetch pictures for generations from private and loopback addresses, too.",
+    )
+    writer_url: str | None = Field(
+        default=None,
+        description="Base address of an OpenAI-compatible API that writes copy "
+        "(https://api.openai.com/v1); without it an embedded writer that follows fixed rules.",
+    )
+    writer_key: str | None = Field(default=None, description="Key of that API.")
+    writer_model: str | None = Field(
+        default=None, description="Its model, which must read pictures and write JSON by a schema."
+    )
+    writer_timeout: float = Field(
+        default=60, gt=0, description="Seconds for one of its answers, of up to three tries."
+    )
+    writer_input_price: Decimal | None = Field(
+        default=None, ge=0, description="USD for a million tokens that it reads; only for records."
+    )
+    writer_output_price: Decimal | None = Field(
+        default=None, ge=0, description="USD for a million tokens that it writes."
     )
     files_url: str | None = Field(
         default=None,
@@ -118,6 +151,23 @@ class Settings(BaseSettings):
         default=3600,
         ge=60,
         description="Seconds for which an address of a file is good that is not its permanent one.",
+    )
+    stripe_key: str | None = Field(
+        default=None,
+        description="Secret key of Stripe; without it checkouts are a demo and no money moves.",
+    )
+    stripe_webhook_secret: str | None = Field(
+        default=None,
+        description="Signing secrets of the webhook endpoints at Stripe, comma-separated.",
+    )
+    stripe_url: str = Field(
+        default="https://api.stripe.com", description="Address of Stripe's API."
+    )
+    checkout_lifetime: int = Field(
+        default=3600,
+        ge=2100,
+        le=86000,
+        description="Seconds for which goods are kept for somebody who is about to pay by card.",
     )
     chain: Literal["simulated"] = Field(default="simulated", description="Where deposits are seen.")
     wallets: str = Field(default="", description="Receiving addresses: usdt_trc_20=T…,…")

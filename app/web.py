@@ -9,13 +9,17 @@ from prometheus_client import Counter
 
 from app import cors, graphiql, middlewares, persisted
 from app.authentication import Proxies
+from app.checkout import DemoCheckout
 from app.files import Files
 from app.graphql import View
 from app.health import Health
 from app.metrics import EXECUTIONS
 from app.pages import graphiql_page
+from app.people import People
 from app.settings import Settings, listed, mapped
+from app.stripe_webhook import StripeWebhook
 from engine import Driver, Lookups, driver_for
+from providers.simulated_payments import SimulatedPayments
 from resolvers.services import PlainLookups, Services
 from rest_compat.dialect import Dialect
 from schema import Schema, make_schema
@@ -73,6 +77,10 @@ def create_app(
     app.router.add_route("*", GRAPHQL, app[VIEW])
     app.add_routes(app[HEALTH].routes())
     app.add_routes(Files(services).routes())
+    app.add_routes(People(services).routes())
+    app.add_routes(StripeWebhook(services).routes())
+    if isinstance(services.payments, SimulatedPayments):
+        app.add_routes(DemoCheckout(services, services.payments).routes())
     if settings.graphiql:
         app.add_routes(graphiql.routes())
     for dialect in dialects:

@@ -5,7 +5,7 @@ such a variable. Those need no more than a look at their type.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import strawberry
 from graphql import (
@@ -21,19 +21,24 @@ from graphql.pyutils import Undefined
 from strawberry.types.arguments import convert_arguments
 
 from engine import kinds
-from engine.fields import Bound, Relation
 from engine.leaves import LARGEST_INT
 from engine.objects import definition_of
 from engine.refusals import Irregular, Uncompilable
 from engine.selections import has_variables
 
+Made = TypeVar("Made")
 _PLAIN: Mapping[str, type] = {"ID": str, "String": str, "Boolean": bool, "Int": int}
 
 
 class Variables:
-    """One request's variables. ``coerced`` has the values of those that were given."""
+    """One request's variables. ``coerced`` has the values of those that were given.
 
-    def __init__(self, coerced: dict[str, Any], whole: Callable[[], Any]) -> None:
+    It may also have some that the operation does not declare, and so never asks for.
+    """
+
+    __slots__ = ("_whole", "coerced")
+
+    def __init__(self, coerced: Mapping[str, Any], whole: Callable[[], Any]) -> None:
         self.coerced = coerced
         self._whole = whole
 
@@ -69,20 +74,24 @@ class Arguments:
                     raise Irregular("variables")
                 return found
 
-            if is_plain and all(_fits(given.get(name), kind) for name, kind in plain.items()):
-                return Variables({name: given[name] for name in plain}, whole)
+            if is_plain:
+                for name, kind in plain.items():
+                    if not _fits(given.get(name), kind):
+                        break
+                else:
+                    return Variables(given, whole)
             found = whole()
             return Variables(found.coerced, lambda: found)
 
         return coerce
 
     def bound(
-        self, field: Any, node: FieldNode, relation: Relation
-    ) -> Bound | Callable[[Variables], Bound]:
-        """What a field's arguments come to: at once where no variable is in them."""
+        self, field: Any, node: FieldNode, make: Callable[[dict[str, Any]], Made]
+    ) -> Made | Callable[[Variables], Made]:
+        """What ``make`` makes of a field's arguments: at once where no variable is in them."""
         definition = definition_of(field)
 
-        def bind(variables: Any) -> Bound:
+        def bind(variables: Any) -> Made:
             given = get_argument_values(field, node, variables)
             arguments = convert_arguments(
                 given,
@@ -90,13 +99,13 @@ class Arguments:
                 scalar_registry=cast("Any", self._scalars),
                 config=self._config,
             )
-            return relation.bind(arguments)
+            return make(arguments)
 
         if has_variables(node):
             names = _direct(field, node, definition)
             if names is None:
                 return lambda variables: bind(variables.whole())
-            return lambda variables: relation.bind(
+            return lambda variables: make(
                 {
                     name: variables.coerced[variable]
                     for name, variable in names

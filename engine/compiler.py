@@ -27,7 +27,7 @@ from engine.fields import (
 )
 from engine.leaves import Leaves, completed
 from engine.objects import definition_of, object_completed
-from engine.plan import Batch, Deferred, Page, Plan, Shaping
+from engine.plan import Batch, Deferred, Given, Page, Plan, Shaping
 from engine.refusals import Uncompilable
 from engine.selections import Selections
 from engine.source import Source, unpacked
@@ -177,7 +177,7 @@ class Compiler:
         batch = Batch(
             f"{owner.name}.{nodes[0].name.value}",
             relation,
-            self._arguments.bound(field, nodes[0], relation),
+            self._arguments.bound(field, nodes[0], relation.bind),
             parent,
             at,
         )
@@ -414,11 +414,12 @@ class Compiler:
     def _batched(
         self, source: Source, batch: Batch, field: Any, nodes: list[FieldNode], declared: Batched
     ) -> str:
-        if nodes[0].arguments:
-            raise Uncompilable("argument", nodes[0].name.value)
+        if declared.permission is not None:
+            self._permissions.add(declared.permission)
+        given = self._arguments.bound(field, nodes[0], Given)
         places = tuple(batch.place(name_of(need), need) for need in declared.needs)
         python = tuple(self._leaves.python(need) for need in declared.needs)
-        deferred = Deferred(declared, batch, places, python, self._slot())
+        deferred = Deferred(declared, batch, places, python, self._slot(), given)
         self._deferred.append(deferred)
         key = "".join(f"c{place}, " for place in places)
         convert = source.give(object_completed(self._selections, field.type, nodes))

@@ -7,7 +7,7 @@ else is opaque: an operation that selects an opaque field runs on the reference 
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from sqlalchemy import Select
 from sqlalchemy.orm import InstrumentedAttribute
@@ -44,8 +44,7 @@ class Scope:
     encoded: dict[str, Any] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(NamedTuple):
     """A page: ``size`` rows in the order ``sort``, beyond the positions of cursors.
 
     ``backward`` takes them from the end. ``after`` and ``before`` are (value, key) of a row.
@@ -58,11 +57,11 @@ class Window:
     before: tuple[Any, int] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Bound:
+class Bound(NamedTuple):
     """A field's arguments: what the statement is made of, and the page or the keys wanted.
 
-    ``keys`` is for root fields alone: other fields have those of their parents.
+    ``keys`` is for root fields alone: other fields have those of their parents. Made anew for each
+    request, as windows are: of all that cannot be changed, tuples are made fastest.
     """
 
     arguments: Hashable = ()
@@ -148,12 +147,14 @@ class Record:
 class Batched:
     """What an asynchronous function makes of the values of many parents at once.
 
-    ``load(context, keys)`` is given distinct tuples of the columns' values, and returns as many
-    results.
+    ``load(context, keys, **arguments)`` is given distinct tuples of the columns' values, and those
+    of the field's arguments that there are, converted; it returns as many results. Who lacks the
+    ``permission`` is refused by it; plans need not ask.
     """
 
-    load: Callable[[Any, Sequence[tuple[Any, ...]]], Awaitable[Sequence[Any]]]
+    load: Callable[..., Awaitable[Sequence[Any]]]
     needs: tuple[Attribute, ...]
+    permission: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

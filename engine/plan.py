@@ -20,7 +20,7 @@ TIMED, LATELY = 8, 0.25
 NO_ROWS: list[Any] = []
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Fetch:
     """A step of a run: run this, and send back the rows."""
 
@@ -28,7 +28,7 @@ class Fetch:
     arguments: tuple[Any, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Await:
     """A step of a run: await this, and send back the result."""
 
@@ -95,6 +95,10 @@ class Page:
     sorting: Callable[[str], Callable[[Any], Any]] | None = None
 
 
+class Given(dict[str, Any]):
+    """The arguments of a batched field, by their names in Python."""
+
+
 @dataclass(slots=True, eq=False)
 class Deferred:
     """A batched field: values of the parents' columns, and a function of all of them at once."""
@@ -104,6 +108,7 @@ class Deferred:
     places: tuple[int, ...]
     python: tuple[Callable[[Any], Any] | None, ...]
     slot: int
+    given: Given | Callable[[Any], Given]
     number: int = 0
 
 
@@ -172,6 +177,11 @@ class _Run:
             for level in plan.levels
             if isinstance(level, Batch)
         ]
+        self._given: list[Given] = [
+            level.given if isinstance(level.given, Given) else level.given(variables)
+            for level in plan.levels
+            if isinstance(level, Deferred)
+        ]
 
     def fetch(self, batch: Batch) -> Steps:
         bound = self._bound[batch.number]
@@ -212,7 +222,8 @@ class _Run:
                 )
         if wanted:
             keys = list(wanted.values())
-            found = yield Await(lambda context: level.declaration.load(context, keys))
+            given = self._given[level.number - len(self._bound)]
+            found = yield Await(lambda context: level.declaration.load(context, keys, **given))
             self._maps[level.slot] = dict(zip(wanted, found, strict=True))
         else:
             self._maps[level.slot] = {}
@@ -263,21 +274,20 @@ class _Run:
 
     def _sql(self, batch: Batch, bound: Bound, keyed: str) -> Sql:
         shape = Shape.of(bound.arguments, bound.window, keyed)
-        return _kept(
-            batch.statements,
-            shape,
-            lambda: self._plan.builder.rows(
-                batch.relation.rows, shape, bound.window, batch.columns
-            ),
-        )
+        found = batch.statements.get(shape)
+        if found is None:
+            rows = batch.relation.rows
+            found = self._plan.builder.rows(rows, shape, bound.window, batch.columns)
+            _keep(batch.statements, shape, found)
+        return found
 
     def _counting(self, batch: Batch, bound: Bound, keyed: str) -> Sql:
         shape = Shape.of(bound.arguments, None, "none" if keyed == "none" else "many")
-        return _kept(
-            batch.statements,
-            ("count", shape),
-            lambda: self._plan.builder.count(batch.relation.rows, shape),
-        )
+        found = batch.statements.get(("count", shape))
+        if found is None:
+            found = self._plan.builder.count(batch.relation.rows, shape)
+            _keep(batch.statements, ("count", shape), found)
+        return found
 
     def _cut(self, batch: Batch, rows: Rows, size: int, keyed: str) -> Rows:
         """Without the one row too many, by whose being there we know that there are more."""
@@ -325,10 +335,7 @@ class _Run:
         )
 
 
-def _kept(known: "OrderedDict[Any, Sql]", key: Any, build: Callable[[], Sql]) -> Sql:
-    found = known.get(key)
-    if found is None:
-        found = known[key] = build()
-        if len(known) > MOST_STATEMENTS:
-            known.popitem(last=False)
-    return found
+def _keep(known: "OrderedDict[Any, Sql]", key: Any, made: Sql) -> None:
+    known[key] = made
+    if len(known) > MOST_STATEMENTS:
+        known.popitem(last=False)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from sqlalchemy import (
@@ -115,8 +115,7 @@ class Sql:
         return tuple(found)
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
+class Shape(NamedTuple):
     """What a statement's text depends on, besides the field and the caller's scope.
 
     ``keyed`` tells by which keys: none (a root list), a single one, or many.

@@ -6,9 +6,12 @@ from contextlib import asynccontextmanager
 from jobs.courier import Courier
 from jobs.runtime import Runtime
 from jobs.sweeps import Scheduler, Sweep
+from resolvers import generations
 from resolvers.services import Sender, Services
 
 HOUR = 3600
+# Kinds of jobs that nothing else here imports: importing them makes them known.
+KINDS = (generations,)
 
 
 @asynccontextmanager

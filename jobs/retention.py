@@ -1,39 +1,40 @@
-"""What is not kept for ever: old events, messages about them, ended tokens, kept answers."""
+"""What is not kept for ever: old events and messages, ended tokens and sessions, kept answers."""
 
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import func, select
 
-from db.base import Base
 from db.models import (
     AppToken,
     Consumer,
     Event,
     IdempotencyRecord,
+    Session,
     WebhookDelivery,
     WebhookStatus,
 )
+from jobs.batches import remove
 from resolvers.services import Services
 
 KEPT = timedelta(days=30)
-BATCH = 1000
 
 
 async def sweep(services: Services) -> None:
     """Remove what is too old, some rows at a time, so that nobody waits long for a lock."""
     now = services.clock()
     before = now - KEPT
-    await _remove(services, IdempotencyRecord, IdempotencyRecord.expires_at <= now)
-    await _remove(services, AppToken, AppToken.expires_at <= now)
-    await _remove(
+    await remove(services, IdempotencyRecord, IdempotencyRecord.expires_at <= now)
+    await remove(services, AppToken, AppToken.expires_at <= now)
+    await remove(services, Session, Session.expires_at <= now)
+    await remove(
         services,
         WebhookDelivery,
         WebhookDelivery.created_at < before,
         WebhookDelivery.status != WebhookStatus.PENDING,
     )
     first = await _first_event_to_keep(services, before)
-    await _remove(services, Event, Event.position < first)
+    await remove(services, Event, Event.position < first)
 
 
 async def _first_event_to_keep(services: Services, before: Any) -> int:
@@ -53,17 +54,3 @@ async def _first_event_to_keep(services: Services, before: Any) -> int:
     if found[1] is None:  # nobody has read any yet
         return 0
     return min(position for position in found if position is not None)
-
-
-async def _remove(services: Services, row: type[Base], *conditions: Any) -> None:
-    key: Any = row.__mapper__.columns["id"]
-    some = select(key).where(*conditions).order_by(key).limit(BATCH)
-    while True:
-        async with services.database.write() as tx:
-            ids = (await tx.scalars(some)).all()
-            if ids:
-                await tx.execute(
-                    delete(row).where(key.in_(ids)).execution_options(synchronize_session=False)
-                )
-        if len(ids) < BATCH:
-            return

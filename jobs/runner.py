@@ -12,7 +12,7 @@ import structlog
 from resolvers import attempts
 from resolvers.attempts import Attempt, Later
 from resolvers.context import Context
-from resolvers.errors import Conflict, RateLimited, StoreError, Unavailable
+from resolvers.errors import Conflict, RateLimited, StoreError, Unavailable, WorkFailed
 from resolvers.jobs import KINDS
 from resolvers.services import Services
 
@@ -131,7 +131,7 @@ class Runner:
                 return _LOOK_AGAIN  # cancelled by a user, or in other hands: the row tells
             await attempts.hand_back(ctx, attempt)
             raise
-        except StoreError as refused:
+        except (StoreError, WorkFailed) as refused:
             if not _is_transient(refused):
                 await attempts.fail(ctx, attempt, refused.code, str(refused))
                 return None
@@ -186,8 +186,10 @@ async def _work(ctx: Context, attempt: Attempt) -> Mapping[str, Any]:
     return await KINDS[attempt.kind].run(ctx, attempt.job_id)
 
 
-def _is_transient(refused: StoreError) -> bool:
+def _is_transient(refused: StoreError | WorkFailed) -> bool:
     """Whether the next attempt may go better: something is down, or somebody was faster."""
+    if isinstance(refused, WorkFailed):
+        return not refused.final
     if isinstance(refused, Conflict):  # with a cause, the database found it and no rule of ours
         return refused.__cause__ is not None
     return isinstance(refused, Unavailable | RateLimited)

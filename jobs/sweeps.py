@@ -10,8 +10,8 @@ import structlog
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from jobs import files, retention
-from resolvers import fulfillment, pricing, topups
+from jobs import deleted_stores, files, retention
+from resolvers import fulfillment, pricing, settlements, topups
 from resolvers.services import Services
 
 log = structlog.get_logger()
@@ -32,10 +32,12 @@ def standard(*, orders_every: float, deposits_every: float) -> list[Sweep]:
     """The sweeps of the gateway."""
     return [
         Sweep("late_orders", orders_every, fulfillment.sweep),
+        Sweep("checkouts", orders_every, settlements.sweep),
         Sweep("deposits", deposits_every, topups.scan),
         Sweep("prices", 30, pricing.sweep),
         Sweep("retention", HOUR, retention.sweep),
         Sweep("deleted_files", HOUR, files.sweep_deleted),
+        Sweep("deleted_stores", HOUR, deleted_stores.sweep),
         Sweep("orphaned_files", 24 * HOUR, files.sweep_orphans),
     ]
 

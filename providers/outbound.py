@@ -3,18 +3,22 @@
 import asyncio
 import errno
 import socket
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 from yarl import URL
 
 from resolvers.services import Answer, NoAnswer
 
+T = TypeVar("T")
 TIMEOUT = 10.0
 READ_AT_MOST = 64 * 1024
+_OK, _SERVERS, _PASSING = 200, 500, frozenset({408, 425, 429})
+_REDIRECTS = 3
+_PICTURES = "storegraph-pictures/1"
 _KEPT = 1024
 _PRIVATE = "leads to an address that is not public"
 # Beyond what ``ipaddress`` knows: relays that would carry a packet on to an address inside it.
@@ -53,11 +57,11 @@ def _public_socket(addr_info: tuple[Any, ...]) -> socket.socket:
 
 
 class OutboundHttp:
-    """Implements ``resolvers.services.Sender``.
+    """Implements ``resolvers.services.Sender`` and ``Fetcher``.
 
-    No redirects, cookies, proxies or connections kept for later; any port. Public addresses only,
-    unless ``private_addresses`` are allowed. ``timeout``: seconds from the name's look-up to the
-    end of the answer.
+    No cookies, proxies or connections kept for later; any port. No redirects of what is sent, a few
+    of what is got, each under the same rules. Public addresses only, unless ``private_addresses``
+    are allowed. ``timeout``: seconds from the name's look-up to the end of the answer.
     """
 
     def __init__(self, *, private_addresses: bool = False, timeout: float = TIMEOUT) -> None:
@@ -66,19 +70,49 @@ class OutboundHttp:
         self._session: aiohttp.ClientSession | None = None
 
     async def post(self, url: str, *, body: str, headers: Mapping[str, str]) -> Answer | NoAnswer:
+        async def work(target: URL) -> Answer:
+            return await self._post(target, body, headers)
+
+        return await self._reaching(url, work)
+
+    async def get(self, url: str, *, most: int) -> bytes | NoAnswer:
+        async def work(target: URL) -> bytes | NoAnswer:
+            return await self._get(target, most)
+
+        return await self._reaching(url, work)
+
+    async def _reaching(self, url: str, work: Callable[[URL], Awaitable[T]]) -> T | NoAnswer:
         try:
             target = URL(url)
             if target.scheme not in ("http", "https") or not target.host or target.user is not None:
                 return NoAnswer("is no plain http or https URL", final=True)
-            return await self._post(target, body, headers)
+            return await work(target)
         except TimeoutError:
             return NoAnswer(f"no answer within {self._timeout:g} seconds")
         except ValueError:  # of the URL's parts, or of a header
             return NoAnswer("is no plain http or https URL", final=True)
         except (aiohttp.ClientError, OSError) as error:
-            if _PRIVATE in str(error):
-                return NoAnswer(_PRIVATE, final=True)
-            return NoAnswer((str(error) or type(error).__name__)[:_KEPT])
+            return _why(error)
+
+    async def _get(self, target: URL, most: int) -> bytes | NoAnswer:
+        """Only bytes as they are: what is packed could be of any size unpacked."""
+        sent = {"Accept-Encoding": "identity", "Accept": "image/*", "User-Agent": _PICTURES}
+        async with asyncio.timeout(self._timeout):
+            response = await self._opened().get(
+                target, headers=sent, allow_redirects=True, max_redirects=_REDIRECTS
+            )
+            try:
+                if response.status != _OK:
+                    passing = response.status in _PASSING or response.status >= _SERVERS
+                    return NoAnswer(f"is answered with {response.status}", final=not passing)
+                content = bytearray()
+                async for chunk in response.content.iter_any():
+                    content += chunk
+                    if len(content) > most:
+                        return NoAnswer(f"is larger than {most} bytes", final=True)
+                return bytes(content)
+            finally:
+                response.close()
 
     async def _post(self, target: URL, body: str, headers: Mapping[str, str]) -> Answer:
         until = asyncio.get_running_loop().time() + self._timeout
@@ -118,6 +152,14 @@ class OutboundHttp:
         if self._session is not None:
             await self._session.close()
             self._session = None
+
+
+def _why(error: Exception) -> NoAnswer:
+    if _PRIVATE in str(error):
+        return NoAnswer(_PRIVATE, final=True)
+    if isinstance(error, aiohttp.TooManyRedirects):
+        return NoAnswer("is redirected too often", final=True)
+    return NoAnswer((str(error) or type(error).__name__)[:_KEPT])
 
 
 async def _beginning(response: aiohttp.ClientResponse) -> str:

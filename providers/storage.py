@@ -1,21 +1,22 @@
-"""Files in a local folder, in memory, or in a bucket that speaks S3 (``resolvers.services``)."""
+"""Files in a local folder, in memory, or in a bucket that speaks S3 (``resolvers.services``).
 
-from collections.abc import AsyncGenerator, AsyncIterator, Generator, Sequence
+obstore takes 5 MB of a process, most of which never touch a file: it is imported when it is used.
+"""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from obstore.exceptions import BaseError
-from obstore.store import LocalStore, MemoryStore, S3Store
-
 from resolvers.errors import NotFound, Unavailable
 from resolvers.services import OpenedObject, StoredObject
 
-if TYPE_CHECKING:  # there is nothing of these at run time
+if TYPE_CHECKING:
     from obstore import GetOptions
-    from obstore.store import S3Config
+    from obstore.store import LocalStore, MemoryStore, S3Config, S3Store
 
 PIECE = 256 * 1024
 """Bytes at a time on the way out."""
@@ -27,8 +28,12 @@ RETRIES, RETRIED_FOR = 3, timedelta(seconds=10)
 class ObjectStorage:
     """What resolvers ask of a storage, of any store of obstore's."""
 
-    def __init__(self, store: LocalStore | MemoryStore | S3Store) -> None:
-        self._store = store
+    def __init__(self, opening: "Callable[[], LocalStore | MemoryStore | S3Store]") -> None:
+        self._opening = opening
+
+    @cached_property
+    def _store(self) -> "LocalStore | MemoryStore | S3Store":
+        return self._opening()
 
     async def put(self, key: str, content: bytes | AsyncIterator[bytes]) -> None:
         with _reaching():
@@ -59,11 +64,20 @@ class ObjectStorage:
 
 def local(folder: Path) -> ObjectStorage:
     """A folder, which is made if it is missing. Processes may share it."""
-    return ObjectStorage(LocalStore(folder, mkdir=True))
+
+    def opening() -> "LocalStore":
+        from obstore.store import LocalStore  # noqa: PLC0415
+
+        return LocalStore(folder)
+
+    folder.mkdir(parents=True, exist_ok=True)
+    return ObjectStorage(opening)
 
 
 def memory() -> ObjectStorage:
-    return ObjectStorage(MemoryStore())
+    from obstore.store import MemoryStore  # noqa: PLC0415
+
+    return ObjectStorage(MemoryStore)
 
 
 def bucket(
@@ -79,6 +93,8 @@ def bucket(
     With an ``endpoint``, any server that speaks S3; the bucket is part of the path, not of the
     host name. Without key and secret they come from where AWS' own programs find them.
     """
+    from obstore.store import S3Store  # noqa: PLC0415
+
     parts = urlsplit(url)
     if parts.scheme != "s3" or not parts.netloc:
         raise ValueError(f"{url!r} is no s3://bucket or s3://bucket/prefix")
@@ -91,19 +107,20 @@ def bucket(
     if key_id and secret:
         config["access_key_id"], config["secret_access_key"] = key_id, secret
     allow_http = (endpoint or "").startswith("http://")
-    return ObjectStorage(
-        S3Store(
-            parts.netloc,
-            prefix=parts.path.strip("/") or None,
-            config=config,
-            client_options={"allow_http": allow_http, "timeout": TIMEOUT},
-            retry_config={"max_retries": RETRIES, "retry_timeout": RETRIED_FOR},
-        )
+    store = S3Store(
+        parts.netloc,
+        prefix=parts.path.strip("/") or None,
+        config=config,
+        client_options={"allow_http": allow_http, "timeout": TIMEOUT},
+        retry_config={"max_retries": RETRIES, "retry_timeout": RETRIED_FOR},
     )
+    return ObjectStorage(lambda: store)
 
 
 @contextmanager
 def _reaching() -> Generator[None]:
+    from obstore.exceptions import BaseError  # noqa: PLC0415
+
     try:
         yield
     except BaseError as error:

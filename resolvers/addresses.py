@@ -20,6 +20,12 @@ async def domains_of_stores(ctx: Context, store_ids: Iterable[int]) -> dict[int,
     return {row.id: row.name or f"{row.subdomain}.{suffix}" for row in await ctx.rows(found)}
 
 
+async def of_stores(ctx: Context, stores: Sequence[tuple[int]]) -> list[str]:
+    """Where buyers find each store, given by its key."""
+    found = await domains_of_stores(ctx, {store_id for (store_id,) in stores})
+    return [f"https://{found[store_id]}" for (store_id,) in stores]
+
+
 async def of_landing_pages(
     ctx: Context, places: Sequence[tuple[int, int | None, str]]
 ) -> list[str]:

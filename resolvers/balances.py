@@ -11,10 +11,10 @@ from db.models import Account, AccountRole, LedgerEntry, Transfer, TransferKind
 from db.uuid7 import uuid7
 from resolvers import audit, idempotency, ledger
 from resolvers.context import Context
-from resolvers.errors import Invalid, NotFound
+from resolvers.errors import Forbidden, Invalid, NotFound
 from resolvers.inputs import MicroUnits, clean
 from resolvers.keys import KeyOf
-from resolvers.reads import Conditions, narrowed, one, page, sorts
+from resolvers.reads import Conditions, many, narrowed, one, page, sorts
 from resolvers.viewer import Viewer, visible
 
 SORTS = sorts("BalanceSort", default="id_asc", id=Account.id, balance=Account.balance)
@@ -60,6 +60,11 @@ entries_of_accounts = entries.by_column(LedgerEntry.account_id)
 
 @one(Transfer, by=Transfer.id, permission="balance:view")
 def transfer_by_id(transfers: Any) -> Any:
+    return transfers
+
+
+@many(Transfer, by=Transfer.order_id, order=(Transfer.id,), permission="balance:view")
+def transfers_of_orders(transfers: Any) -> Any:
     return transfers
 
 
@@ -139,7 +144,11 @@ async def adjust(
     input: BalanceAdjustment,
     idempotency_key: str | None = None,
 ) -> int:
-    """Credit or debit a balance by hand. Raises ``InsufficientBalance`` for too large a debit."""
+    """Credit or debit a balance by hand.
+
+    Raises ``InsufficientBalance`` for too large a debit, ``Forbidden`` for a quota: that follows
+    the plan, whoever owns the balance.
+    """
     viewer = ctx.require("balance:adjust")
     memo = clean(input.memo, "memo", most=500)
     call = {"balance": input.balance_id, "amount": input.amount, "memo": memo}
@@ -153,6 +162,8 @@ async def adjust(
         account = (await tx.scalars(found.with_for_update())).one_or_none()
         if account is None:
             raise NotFound("balance", field=("input", "balanceId"))
+        if account.unit in ledger.QUOTAS:
+            raise Forbidden(f"what there is of {account.unit} follows the plan")
         owner = ledger.Owner(account.organization_id)
         other = await ledger.account(tx, owner, account.unit, AccountRole.ADJUSTMENTS)
         debit, credit = (other, account) if input.amount > 0 else (account, other)

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.models import Brand, Category, Option, Product, Store, Variant
 from resolvers import (
+    faq_entries,
     file_uploads,
     idempotency,
     options,
@@ -171,6 +172,8 @@ class _Saving:
 
     async def edit(self, parts: Mapping[str, Any], path: Path) -> None:
         """What changes say of options and variants."""
+        if "price" in parts:
+            await self._edit_price(parts["price"], (*path, "price"))
         if "options" in parts:
             self._edit_options(parts["options"], (*path, "options"))
         if "default_variant" in parts:
@@ -203,6 +206,8 @@ class _Saving:
         tx, product = self._tx, self._product
         if "properties" in parts:
             await properties.write(tx, product, parts["properties"])
+        if "faq" in parts:
+            await faq_entries.write(tx, product, parts["faq"])
         await product_files.write(tx, self._viewer, product, parts.get("files", {}), path)
         is_simple = not self._offered and len(self._live) == 1
         for owner, role, files in (
@@ -227,6 +232,14 @@ class _Saving:
         }
         for variant in self._live:
             variant.options = {renamed.get(name, name): v for name, v in variant.options.items()}
+
+    async def _edit_price(self, price: int, path: Path) -> None:
+        """Variants that were given a price of their own keep it."""
+        before = self._live[0].price if self._live else None
+        for variant in self._live:
+            if variant.price == before or not variant.options:
+                await self._change(variant, {"price": price}, path)
+        self._told.clear()  # nothing has been said of one variant alone
 
     async def _edit_default(self, values: dict[str, Any], path: Path) -> None:
         if self._offered:
@@ -317,7 +330,7 @@ def _variants_of(values: dict[str, Any]) -> list[tuple[Path, dict[str, Any]]]:
 
 def _parts(values: dict[str, Any]) -> dict[str, Any]:
     """Take out of a product's values what is no column of it, as far as it is given."""
-    names = ("options", "properties", "variants", "default_variant")
+    names = ("options", "properties", "variants", "default_variant", "faq", "price")
     parts = {name: values.pop(name) for name in names if name in values}
     if files := product_files.taken(values, product_files.OF_PRODUCTS):
         parts["files"] = files

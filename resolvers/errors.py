@@ -53,6 +53,10 @@ class Forbidden(StoreError):
     code = "FORBIDDEN"
 
 
+class NotOwner(Forbidden):
+    """The row is another tenant's, for interfaces that tell this from one that does not exist."""
+
+
 class NotFound(StoreError):
     """No such row, or another tenant's: the two must not be told apart.
 
@@ -157,3 +161,16 @@ class Unavailable(StoreError):
     """Something this needs is down at the moment; nothing was changed."""
 
     code = "UNAVAILABLE"
+
+
+class WorkFailed(Exception):
+    """A job's own word on why it failed, with a code of its kind; no request ever meets it.
+
+    ``final``: another attempt would end the same way.
+    """
+
+    code: ClassVar[str] = "FAILED"
+
+    def __init__(self, message: str, *, final: bool = True) -> None:
+        super().__init__(message)
+        self.final = final

@@ -17,6 +17,7 @@ ORDER = "order"
 JOB = "job"
 BALANCE = "balance"
 API_KEY = "api_key"
+SESSION = "session"
 INSTALLATION = "app_installation"
 DELIVERY = "delivery"
 
@@ -39,7 +40,10 @@ TOPICS = (
     "landing_page.updated",
     "landing_page.deleted",
     "store.updated",
+    "store.published",
+    "order.disputed",
     "api_key.revoked",
+    "session.revoked",
     "app_installation.updated",
 )
 

@@ -33,6 +33,7 @@ from resolvers.viewer import Viewer
 
 log = structlog.get_logger()
 REVOKED = "api_key.revoked"
+LOGGED_OUT = "session.revoked"
 ACTIVE = models.InstallationStatus.ACTIVE
 LAST_BREATH = 5.0
 Subject = tuple[int, str | None, int | None]
@@ -267,6 +268,11 @@ class Feed:
                 .join(app, (app.id == viewer.installation_id) & (app.status == ACTIVE))
                 .where(token.id == viewer.app_token_id, token.revoked_at.is_(None))
             )
+        elif viewer.session_id is not None:
+            session = models.Session
+            good = select(session.id).where(
+                session.id == viewer.session_id, session.revoked_at.is_(None)
+            )
         else:
             return False
         async with self._database.read() as connection:
@@ -277,6 +283,8 @@ def _ended(event: EventRecord) -> str | None:
     """The credential, as a viewer names it, that ended with this event."""
     if event.topic == REVOKED:
         return f"key:{event.subject_id}"
+    if event.topic == LOGGED_OUT:
+        return f"session:{event.subject_id}"
     if event.subject_type == INSTALLATION and event.payload["ends_access"]:
         return f"installation:{event.subject_id}"
     return None

@@ -4,6 +4,7 @@ An address carries a token: what it is good for, and a mark that only the gatewa
 permanent one is good as long as the file is there.
 """
 
+import re
 from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from resolvers.services import Services
 from resolvers.vault import SHORTEST_MARK
 
 PATH = "/files/{uuid}/{token}/{name}"
+_OWN = re.compile(r"/files/([0-9a-f-]{36})/([\w.-]+)/[^/]+")
 SAME_FOR = 600
 """Seconds for which an address stays the same, so that it is worth remembering what it gave."""
 THUMBNAIL_TYPE = "image/webp"
@@ -113,6 +115,12 @@ async def served(services: Services, uuid: str, token: str) -> ServedFile:
     return ServedFile(
         row.thumbnail_key, name, THUMBNAIL_TYPE, None, f"{row.sha256}-small", seconds_left
     )
+
+
+def read_own(services: Services, address: str) -> tuple[str, str] | None:
+    """The uuid and the token in an address of this gateway's; None for any other address."""
+    found = _OWN.fullmatch(address.removeprefix(services.public_url))
+    return (found[1], found[2]) if found and address.startswith(services.public_url) else None
 
 
 def _address(services: Services, uuid: UUID, what: str, name: str) -> str:

@@ -4,8 +4,6 @@ import re
 from codecs import getincrementaldecoder
 from typing import Any
 
-import puremagic
-
 HEAD = 4096
 """So many bytes tell what a file is."""
 UNKNOWN = "application/octet-stream"
@@ -113,6 +111,9 @@ def _by_puremagic(head: bytes) -> str:
 
 
 def _guesses(head: bytes) -> list[Any]:
+    # Its table of formats takes a megabyte, and most files are told apart without it.
+    import puremagic  # noqa: PLC0415
+
     untyped: Any = puremagic
     try:
         return list(untyped.magic_string(head))

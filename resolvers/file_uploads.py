@@ -64,10 +64,10 @@ async def received(
 
 @asynccontextmanager
 async def received_one(
-    ctx: Context, store_id: int, file: IncomingFile, *, path: Path
+    ctx: Context, store_id: int, file: IncomingFile, *, path: Path, only_images: bool = False
 ) -> AsyncGenerator[ReceivedFile]:
-    """The same for a single file of any kind; ``path`` leads to it in the input."""
-    async with _received(ctx, store_id, [file], [path], only_images=False) as found:
+    """The same for a single file; ``path`` leads to it in the input."""
+    async with _received(ctx, store_id, [file], [path], only_images=only_images) as found:
         yield found[0]
 
 

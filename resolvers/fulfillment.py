@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db import models
@@ -101,7 +101,11 @@ async def sweep(services: Services) -> int:
     limit = services.clock() - timedelta(seconds=services.wholesale.fulfillment_timeout)
     late = (
         select(Order.id, Order.organization_id)
-        .where(Order.fulfillment_status == FulfillmentStatus.PROCESSING, Order.created_at < limit)
+        .where(
+            Order.fulfillment_status == FulfillmentStatus.PROCESSING,
+            Order.created_at < limit,
+            func.coalesce(Order.paid_at, Order.created_at) < limit,  # some are paid much later
+        )
         .order_by(Order.created_at)
         .limit(SWEEP_BATCH)
     )

@@ -11,7 +11,7 @@ from sqlalchemy import Select, String, bindparam, select
 
 from db import models
 from resolvers.errors import Unauthenticated
-from resolvers.services import Services
+from resolvers.services import Clock, Services
 from resolvers.viewer import Viewer
 
 KEY_MARK = "sg_"
@@ -138,10 +138,11 @@ def _made(  # noqa: PLR0917 - a row's values, in the order of ``HOLDER``
 async def key_holder(services: Services, api_key: str) -> KeyHolder:
     """Who holds this key. Raises ``Unauthenticated`` for an unknown, expired or revoked one."""
     holder = await services.lookups.first(HOLDER, {"hash": key_hash(api_key)}, _made)
-    if holder is None or holder.revoked_at is not None or _is_over(holder, services.clock()):
+    if holder is None or holder.revoked_at is not None or _is_over(holder, services.clock):
         raise Unauthenticated("this API key is not valid")
     return holder
 
 
-def _is_over(holder: KeyHolder, now: datetime) -> bool:
-    return holder.viewer.expires_at is not None and holder.viewer.expires_at <= now
+def _is_over(holder: KeyHolder, clock: Clock) -> bool:
+    end = holder.viewer.expires_at
+    return end is not None and end <= clock()

@@ -18,7 +18,7 @@ from resolvers.reads import Conditions, narrowed, one, page, sorts
 from resolvers.viewer import visible
 
 Run = Callable[[Context, int], Awaitable[dict[str, Any]]]
-OnFailure = Callable[[Context, AsyncSession, Job], Awaitable[None]]
+OnChange = Callable[[Context, AsyncSession, Job], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +27,20 @@ class Kind:
 
     ``run(ctx, job_id)`` returns the job's output (JSON). It is started at least once and, after a
     crash, again: it checks under lock what is already done. A ``StoreError`` is its final word,
-    any other exception is tried again, up to ``max_attempts``. ``on_failure(ctx, tx, job)`` gives
-    back what was charged, in the transaction in which the job ends as failed or cancelled. Both
-    get a context of the gateway itself, within the job's organization.
+    and so is ``WorkFailed`` where it says so; any other exception is tried again, up to
+    ``max_attempts``. ``on_failure(ctx, tx, job)`` gives back what was charged, in the transaction
+    in which the job ends as failed or cancelled; ``on_retry`` charges it again, in that of a
+    retry, and may refuse it. All get a context of the gateway itself, within the job's
+    organization.
     """
 
     name: str
     run: Run
-    on_failure: OnFailure | None = None
+    on_failure: OnChange | None = None
     max_attempts: int = 5
+    on_retry: OnChange | None = None
+    ends_with_order: bool = True
+    """Whether it is in vain once its order has failed, expired or was cancelled."""
 
 
 KINDS: dict[str, Kind] = {}
@@ -47,6 +52,11 @@ def register(kind: Kind) -> Kind:
     if KINDS.setdefault(kind.name, kind) is not kind:
         raise ValueError(f"there is another kind of job named {kind.name}")
     return kind
+
+
+def outliving() -> list[str]:
+    """The kinds that go on although their order has ended."""
+    return [kind.name for kind in KINDS.values() if not kind.ends_with_order]
 
 
 # Reads
@@ -147,6 +157,9 @@ async def retry(
             started_at=None,
             finished_at=None,
         )
+        kind = KINDS.get(job.kind)
+        if kind is not None and kind.on_retry is not None:
+            await kind.on_retry(ctx.as_system(job.organization_id), tx, job)
     return id
 
 
@@ -184,6 +197,31 @@ async def progress(ctx: Context, job_id: int, percent: int) -> None:
         if job is not None and job.status is JobStatus.RUNNING and percent > job.progress:
             job.progress = min(percent, 100)
             await _announce(tx, job)
+
+
+async def keep(
+    ctx: Context,
+    job_id: int,
+    *,
+    usage: Mapping[str, Any],
+    output: Mapping[str, Any] | None = None,
+    percent: int = 0,
+) -> Mapping[str, Any] | None:
+    """Keep what a job has taken, and what a running one has made: nobody need make it again.
+
+    Answers with the output that is kept: another attempt may have been faster.
+    """
+    async with ctx.transaction() as tx:
+        job = await locked(tx, job_id)
+        if job is None:
+            return output
+        job.usage = dict(usage)
+        if output is None or job.output is not None:
+            return job.output
+        if job.status is JobStatus.RUNNING:
+            job.output, job.progress = dict(output), max(job.progress, percent)
+            await _announce(tx, job)
+        return output
 
 
 # How rows change

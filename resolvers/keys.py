@@ -7,6 +7,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import a2b_base64, b2a_base64
 from collections.abc import Callable
 from dataclasses import dataclass
+from uuid import UUID
 
 LARGEST = 2**63 - 1
 _PADDING = ("", "", "==", "=")
@@ -67,3 +68,30 @@ def key_of(noun: str, text: str) -> int | None:
             return key
     parsed = parse_global_id(text)
     return parsed[1] if parsed and parsed[0] == noun else None
+
+
+# Prefixed ids: ``st_`` and 26 letters and digits, which spell a row's UUID (RFC 9562).
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_VALUES = {letter: value for value, letter in enumerate(_ALPHABET)}
+_LETTERS = 26
+
+
+def prefixed_id(prefix: str, uuid: UUID) -> str:
+    """The public id of a row that has a UUID, in Crockford's base 32."""
+    left, letters = uuid.int, ""
+    for _ in range(_LETTERS):
+        left, value = divmod(left, len(_ALPHABET))
+        letters = _ALPHABET[value] + letters
+    return f"{prefix}_{letters}"
+
+
+def parse_prefixed_id(prefix: str, text: str) -> UUID | None:
+    """The UUID that a public id spells, or None where it is none of this prefix."""
+    head, mark, letters = text.partition("_")
+    if head != prefix or not mark or len(letters) != _LETTERS or not _VALUES.keys() >= set(letters):
+        return None
+    number = 0
+    for letter in letters:
+        number = number * len(_ALPHABET) + _VALUES[letter]
+    return UUID(int=number) if number < 1 << 128 else None

@@ -14,6 +14,9 @@ from resolvers.errors import InsufficientBalance, Invalid, NotFound
 from resolvers.events import BALANCE, announce
 
 USDT = "USDT"
+GENERATIONS = "GENERATIONS"
+QUOTAS = frozenset({GENERATIONS})
+"""Units that a plan grants. Nobody gives them to themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,7 @@ async def transfer(
         raise Invalid("an amount to transfer is greater than zero", field=("amount",))
     if debit.unit != credit.unit:
         raise Invalid("a transfer stays within one unit")
-    debit, credit = await _locked(tx, [debit.id, credit.id])
+    debit, credit = await locked(tx, [debit.id, credit.id])
     done = select(models.Transfer).where(models.Transfer.reference == reference)
     if (earlier := (await tx.scalars(done)).one_or_none()) is not None:
         return earlier
@@ -141,7 +144,7 @@ async def reverse(
     original = await tx.get(models.Transfer, original_id)
     if original is None:
         raise NotFound("transfer")
-    debit, credit = await _locked(tx, [original.credit_account_id, original.debit_account_id])
+    debit, credit = await locked(tx, [original.credit_account_id, original.debit_account_id])
     earlier = select(models.Transfer).where(models.Transfer.reverses_id == original.id)
     reversals = (await tx.scalars(earlier)).all()
     if any(reversal.reference == reference for reversal in reversals):
@@ -161,7 +164,7 @@ async def reverse(
     )
 
 
-async def _locked(tx: AsyncSession, ids: Sequence[int]) -> list[models.Account]:
+async def locked(tx: AsyncSession, ids: Sequence[int]) -> list[models.Account]:
     """The accounts, locked until the end of the transaction, in one order for everybody."""
     found = (
         select(models.Account)

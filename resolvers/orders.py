@@ -154,7 +154,11 @@ async def end(
     transitions.move(tx, order, at=at, payment=paid, fulfillment=ending, reason=reason)
     open_jobs = (
         select(models.Job)
-        .where(models.Job.order_id == order.id, models.Job.status.in_(jobs.OPEN))
+        .where(
+            models.Job.order_id == order.id,
+            models.Job.status.in_(jobs.OPEN),
+            models.Job.kind.not_in(jobs.outliving()),
+        )
         .with_for_update()
     )
     for job in (await tx.scalars(open_jobs)).all():

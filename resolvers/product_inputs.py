@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from db.models import ProductStatus
+from resolvers.faq_entries import MOST_FAQ_ENTRIES, FaqEntryInput
 from resolvers.inputs import ABSENT, MicroUnits
 from resolvers.keys import KeyOf
+from resolvers.markup import Html
 from resolvers.options import MOST_OPTIONS, OptionEdit, OptionInput
 from resolvers.product_files import MOST_FILES
 from resolvers.properties import MOST_PROPERTIES, PropertyInput
-from resolvers.rules import Between, Count, Currency, JsonObject, Price, Slug, Text
+from resolvers.rules import Between, Count, Currency, Each, JsonObject, Price, Slug, Text
 from resolvers.variants import (
     MOST_VARIANTS,
     UNITS,
@@ -20,6 +22,9 @@ from resolvers.variants import (
 )
 
 BATCH = Between(1, UNITS.most)
+HTML = Html(50_000)
+WORDS_OF_HTML = "What it is, as HTML: a text beside `description`. What is unsafe is left out."
+KEYWORDS = (Count(50), Each(Text(80)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +35,7 @@ class NewProduct:
     title: Annotated[str, Text(), "Its name, as buyers see it."]
     slug: Annotated[str | None, Slug, "Unique in the store; made of the title if left out."] = None
     description: Annotated[str | None, Text(50_000, 0), "What it is, as HTML or text."] = None
+    description_html: Annotated[str | None, HTML, WORDS_OF_HTML] = None
     status: Annotated[ProductStatus, "Whether buyers see it."] = ProductStatus.ACTIVE
     brand_id: Annotated[int | None, KeyOf("Brand"), "Who makes it."] = None
     category_id: Annotated[int | None, KeyOf("Category"), "Where it is filed."] = None
@@ -37,6 +43,7 @@ class NewProduct:
     min_quantity: Annotated[int, BATCH, "The smallest number of units sold at once."] = 1
     page_title: Annotated[str | None, Text(255, 0), "Title of its page, for search engines."] = None
     meta_description: Annotated[str | None, Text(1000, 0), "Summary for search engines."] = None
+    keywords: Annotated[Sequence[str], *KEYWORDS, "What people may look for, in order."] = ()
     attributes: Annotated[dict[str, Any] | None, JsonObject(), "Free-form properties."] = None
     currency: Annotated[str | None, Currency, "Of its prices; the store's if left out."] = None
     price: Annotated[int | None, MicroUnits, Price(), "Of the one variant."] = None
@@ -51,6 +58,9 @@ class NewProduct:
     ] = ()
     properties: Annotated[
         Sequence[PropertyInput], Count(MOST_PROPERTIES), "Facts about it, in order."
+    ] = ()
+    faq: Annotated[
+        Sequence[FaqEntryInput], Count(MOST_FAQ_ENTRIES), "What buyers ask, in order."
     ] = ()
     image_ids: Annotated[
         Sequence[int], KeyOf("File"), MOST_FILES, "Its pictures in order, stored files."
@@ -75,6 +85,7 @@ class ProductChanges:
     title: Annotated[str, Text(), "Its name, as buyers see it."] = ABSENT
     slug: Annotated[str, Slug, "Unique in the store."] = ABSENT
     description: Annotated[str | None, Text(50_000, 0), "What it is, as HTML or text."] = ABSENT
+    description_html: Annotated[str | None, HTML, WORDS_OF_HTML] = ABSENT
     status: Annotated[ProductStatus, "Whether buyers see it."] = ABSENT
     brand_id: Annotated[int | None, KeyOf("Brand"), "Who makes it."] = ABSENT
     category_id: Annotated[int | None, KeyOf("Category"), "Where it is filed."] = ABSENT
@@ -84,7 +95,12 @@ class ProductChanges:
         ABSENT
     )
     meta_description: Annotated[str | None, Text(1000, 0), "Summary for search engines."] = ABSENT
+    keywords: Annotated[Sequence[str], *KEYWORDS, "All that people may look for."] = ABSENT
     attributes: Annotated[dict[str, Any], JsonObject(), "All its free-form properties."] = ABSENT
+    price: Annotated[
+        int, MicroUnits, Price(),
+        "Of its first variant, of all that cost the same, and of those without a choice.",
+    ] = ABSENT  # fmt: skip
     default_variant: Annotated[
         VariantChanges, "Of the one variant of a product without options."
     ] = ABSENT
@@ -96,6 +112,9 @@ class ProductChanges:
     ] = ABSENT
     properties: Annotated[
         Sequence[PropertyInput], Count(MOST_PROPERTIES), "All its properties, in order."
+    ] = ABSENT
+    faq: Annotated[
+        Sequence[FaqEntryInput], Count(MOST_FAQ_ENTRIES), "All that buyers ask, in order."
     ] = ABSENT
     image_ids: Annotated[
         Sequence[int], KeyOf("File"), MOST_FILES, "All its pictures, in order."

@@ -243,6 +243,7 @@ async def mark_paid(
     async def work(tx: AsyncSession) -> int:
         order = await orders.locked(tx, ctx, id, "order:update")
         orders.check_version(order, expected_version)
+        await _expect_no_checkout(tx, order)
         is_open = order.fulfillment_status in transitions.OPEN
         if is_open and order.payment_status is PaymentStatus.ABANDONED:
             await recorded_lines.take_again(tx, order)
@@ -257,3 +258,13 @@ async def mark_paid(
 
     call = {"id": id, "expected_version": expected_version}
     return await idempotency.once(ctx, "markOrderPaid", idempotency_key, call, work)
+
+
+async def _expect_no_checkout(tx: AsyncSession, order: Order) -> None:
+    """Raise ``Conflict`` while somebody may be paying the order by card: it would be paid twice."""
+    session = models.CheckoutSession
+    is_open = select(session.id).where(
+        session.order_id == order.id, session.status == models.CheckoutStatus.OPEN
+    )
+    if order.payment_status is PaymentStatus.PENDING and await tx.scalar(is_open) is not None:
+        raise Conflict("its buyer may be paying by card; expire its checkout first", field=("id",))

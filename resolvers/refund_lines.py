@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from db.models import Order, OrderLine, Refund, RefundLine
+from db.models import Order, OrderLine, Refund, RefundLine, RefundStatus
 from resolvers.errors import Invalid, NotFound
 from resolvers.inputs import MicroUnits
 from resolvers.keys import KeyOf
@@ -69,7 +69,8 @@ async def expected(
     lines = {line.id: line for line in await tx.scalars(mine)}
     earlier = (
         select(RefundLine.order_line_id, func.sum(RefundLine.quantity), func.sum(RefundLine.amount))
-        .where(RefundLine.order_line_id.in_(keys))
+        .join(Refund, Refund.id == RefundLine.refund_id)
+        .where(RefundLine.order_line_id.in_(keys), Refund.status != RefundStatus.FAILED)
         .group_by(RefundLine.order_line_id)
     )
     gone = {row[0]: (int(row[1]), int(row[2])) for row in await tx.execute(earlier)}

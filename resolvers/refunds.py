@@ -1,7 +1,8 @@
 """Refunds: money that goes back, and the goods of orders that end.
 
 What was paid from a balance is back there at once. What was paid elsewhere goes back elsewhere: its
-refund is pending until somebody says that it has arrived. An order counts both: its
+refund is pending until somebody says that it has arrived, or, where it was paid by card here, the
+payment service does (``card_refunds``). An order counts both: its
 ``refunded_total`` and its payment status follow what was decided, so that money that is promised
 back is never promised twice and is nobody's income any more; the refund's own status says whether
 it has arrived.
@@ -16,7 +17,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from db import models
 from db.models import Order, PaymentStatus, Refund, RefundStatus
-from resolvers import customer_figures, idempotency, ledger, refund_lines, transitions
+from resolvers import (
+    card_refunds,
+    customer_figures,
+    idempotency,
+    ledger,
+    refund_lines,
+    transitions,
+)
 from resolvers.context import Context
 from resolvers.errors import Conflict, Invalid, NotFound
 from resolvers.inputs import MicroUnits
@@ -104,6 +112,7 @@ async def create(
         transitions.move(
             tx, order, at=ctx.services.clock(),
             payment=PaymentStatus.REFUNDED if whole else PaymentStatus.PARTIALLY_REFUNDED,
+            refund=amount,
         )  # fmt: skip
         await customer_figures.refresh(tx, [order.customer_id])
         await idempotency.keep(
@@ -148,7 +157,9 @@ async def settle(
         order = (await tx.scalars(select(Order).filter_by(id=order_id).with_for_update())).one()
         refund = (await tx.scalars(mine)).one()
         if refund.status is not RefundStatus.PENDING:
-            raise Conflict("this refund has arrived already", field=("id",))
+            raise Conflict(f"this refund is {refund.status} already", field=("id",))
+        if await card_refunds.paid_session(tx, order) is not None:
+            raise Conflict("the payment service will say when it has arrived", field=("id",))
         refund.status = RefundStatus.REFUNDED
         transitions.tell(tx, order, "order.refunded")
         await idempotency.keep(ctx, tx, operation, idempotency_key, {"order": order.id})
@@ -185,6 +196,10 @@ async def give_back(
     """
     if amount <= 0:
         return None
+    if (session := await card_refunds.paid_session(tx, order)) is not None:
+        return await card_refunds.promise(
+            tx, order, session, amount, reason=reason, return_id=return_id
+        )
     earlier = await tx.scalar(select(func.count()).where(Refund.order_id == order.id)) or 0
     paid = select(models.Payment).where(models.Payment.order_id == order.id)
     payment = (await tx.scalars(paid.order_by(models.Payment.id).limit(1))).one_or_none()

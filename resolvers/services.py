@@ -9,6 +9,9 @@ from sqlalchemy import Select
 
 from db.base import now
 from db.engine import Database
+from resolvers.copywriting import Brief, Written
+from resolvers.passwords import Passwords
+from resolvers.payment_service import PaymentService, no_payments
 from resolvers.usage import UsageMeter
 from resolvers.vault import Vault
 
@@ -68,6 +71,45 @@ class Sender(Protocol):
     async def post(
         self, url: str, *, body: str, headers: Mapping[str, str]
     ) -> Answer | NoAnswer: ...
+
+
+class Fetcher(Protocol):
+    """Gets what is at an address that a caller gave us; follows a few redirects, raises nothing."""
+
+    async def get(self, url: str, *, most: int) -> bytes | NoAnswer:
+        """The body of a success of at most ``most`` bytes."""
+        ...
+
+
+class Writer(Protocol):
+    """Writes copy of products."""
+
+    async def write(self, brief: Brief, *, once: str) -> Written:
+        """Raises ``copywriting.WriterError``. ``once`` is the same when it is asked again."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody as another service knows them; ``subject`` is their unchanging name there."""
+
+    provider: str
+    subject: str
+    email: str
+    email_verified: bool
+    name: str | None = None
+
+
+class IdentityProvider(Protocol):
+    """Where people log in elsewhere. Both methods raise ``Unavailable`` while it is down."""
+
+    async def address(self, *, redirect_uri: str, state: str, nonce: str, verifier: str) -> str:
+        """Where a browser is sent to log in; it comes back to ``redirect_uri`` with a code."""
+        ...
+
+    async def person(self, *, code: str, redirect_uri: str, verifier: str, nonce: str) -> Person:
+        """Who has logged in. Raises ``Unauthenticated`` where the code or the answer is no good."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,8 +255,17 @@ class Services:
     clock: Clock = now
     wholesale: Wholesale = field(default_factory=Wholesale)
     documents: DocumentStore | None = None
+    google: IdentityProvider | None = None
+    """Where people log in who have an account at Google; None where that is not configured."""
+    payments: PaymentService = field(default_factory=no_payments)
+    checkout_lifetime: int = 3600
+    """Seconds for which goods are kept for somebody who is about to pay by card."""
     sender: Sender | None = None
     """Reaches addresses that callers gave us; only processes that run jobs have it."""
+    fetcher: Fetcher | None = None
+    """Gets pictures; likewise."""
+    writer: Writer | None = None
+    """Writes copy; likewise."""
     public_url: str = "http://127.0.0.1:8000"
     """Where clients find the gateway, without a slash at the end."""
     largest_file: int = 100 << 20
@@ -223,6 +274,7 @@ class Services:
     """Seconds for which an address of a file is good that is not a permanent one."""
     store_domain: str = "localhost"
     """The domain below which stores without one of their own are found."""
+    passwords: Passwords = field(default_factory=Passwords)
     usage: UsageMeter = field(init=False)
     lookups: Lookups = field(init=False)
 

@@ -1,4 +1,4 @@
-"""Stores: the shops of an organization, and their settings."""
+"""Stores: the shops of an organization."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,22 +6,25 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from sqlalchemy import or_, select
+from sqlalchemy.engine import Row
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from db import models
-from db.models import Store, StoreSetting, StoreStatus
-from resolvers import audit, idempotency, slugs
+from db.models import Organization, Store, StoreStatus
+from resolvers import audit, idempotency, primary_products, slugs
 from resolvers.context import Context
 from resolvers.errors import Conflict, Forbidden, NotFound
 from resolvers.events import announce
 from resolvers.inputs import ABSENT
 from resolvers.keys import KeyOf
 from resolvers.reads import Conditions, contains, many, narrowed, one, page, sorts
-from resolvers.rules import Currency, JsonObject, Subdomain, Text, checked, checked_each
+from resolvers.rules import Currency, Subdomain, Text, checked
+from resolvers.services import Services
 from resolvers.viewer import Viewer
 from resolvers.writes import held, put
 
 KEPT_FOR = timedelta(days=30)
+TRIES = 5
 SORTS = sorts(
     "StoreSort",
     default="created_at_desc",
@@ -70,21 +73,15 @@ def listing(stores: Any, *, filter: StoreFilter | None = None) -> Any:
     return narrowed(stores, filter, CONDITIONS)
 
 
-@one(StoreSetting, by=StoreSetting.id, permission="setting:view")
-def setting_by_id(settings: Any) -> Any:
-    return settings
-
-
 @many(
-    StoreSetting,
-    by=StoreSetting.store_id,
-    order=(StoreSetting.group, StoreSetting.name),
-    permission="setting:view",
+    Store,
+    by=Store.organization_id,
+    order=(Store.created_at.desc(), Store.id.desc()),
+    permission="store:view",
 )
-def settings_of(
-    settings: Any, *, group: Annotated[str | None, "Only those of this group."] = None
-) -> Any:
-    return settings if group is None else settings.where(StoreSetting.group == group)
+def of_organizations(stores: Any) -> Any:
+    """All stores at once, the newest first, for interfaces without pages."""
+    return stores
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +96,9 @@ class NewStore:
     status: Annotated[StoreStatus, "Whether buyers can enter it."] = StoreStatus.DRAFT
     currency: Annotated[str, Currency, "What its prices are kept in."] = "USD"
     wholesale: Annotated[bool, "Whether programs buy in batches here."] = False
+    with_product: Annotated[
+        bool, "Whether it begins with a primary product, named like it and not priced yet."
+    ] = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,32 +113,41 @@ class StoreChanges:
     wholesale: Annotated[bool, "Whether programs buy in batches here."] = ABSENT
 
 
-@dataclass(frozen=True, kw_only=True)
-class SettingChange:
-    """One setting to write."""
-
-    group: Annotated[str, Text(60), "Which settings it is one of."]
-    name: Annotated[str, Text(120), "Its name within the group."]
-    value: Annotated[
-        dict[str, Any] | None, JsonObject(), "An object; null removes the setting."
-    ] = None
-
-
 async def create(ctx: Context, *, input: NewStore, idempotency_key: str | None = None) -> int:
     viewer = ctx.require("store:create")
     if viewer.store_ids is not None:
         raise Forbidden("this credential is for some stores only, it cannot open another")
+    if input.with_product:
+        ctx.require("product:create")
     values = checked(input, "input")
+    with_product: bool = values.pop("with_product")
 
     async def work(tx: AsyncSession) -> int:
-        values["subdomain"] = await _subdomain(tx, values["subdomain"], values["name"])
-        store = Store(organization_id=viewer.organization_id, **values)
-        tx.add(store)
-        await tx.flush()
+        store = await _opened(tx, viewer, values)
+        if with_product:
+            await primary_products.add(tx, store)
         audit.write(tx, viewer, "store.created", ("store", store.id))
+        if store.status is StoreStatus.LIVE:
+            _publish(tx, store)
         return store.id
 
     return await idempotency.once(ctx, "createStore", idempotency_key, input, work)
+
+
+async def _opened(tx: AsyncSession, viewer: Viewer, values: dict[str, Any]) -> Store:
+    """The row of a new store. Others may take the same subdomain at the same time."""
+    wanted: str | None = values["subdomain"]
+    for _ in range(TRIES):
+        found = await _subdomain(tx, wanted, values["name"])
+        values["subdomain"] = found
+        store = Store(organization_id=viewer.organization_id, **values)
+        try:
+            async with tx.begin_nested():
+                tx.add(store)
+        except IntegrityError:
+            continue
+        return store
+    raise Conflict("this subdomain was just taken", field=("input", "subdomain"))
 
 
 async def update(
@@ -152,11 +161,19 @@ async def update(
     values = checked(changes, "changes")
     async with ctx.transaction() as tx:
         store = await held(tx, viewer, Store, id, expected_version=expected_version)
-        if (wanted := values.get("subdomain", store.subdomain)) != store.subdomain:
-            await _expect_free(tx, wanted, "changes")
-        put(store, values)
-        _tell(tx, store)
+        await change(tx, store, values)
     return id
+
+
+async def change(tx: AsyncSession, store: Store, values: dict[str, Any]) -> None:
+    """Write checked changes of a store that is held, and tell of them."""
+    if (wanted := values.get("subdomain", store.subdomain)) != store.subdomain:
+        await _expect_free(tx, wanted, "changes")
+    was_live = store.status is StoreStatus.LIVE
+    put(store, values)
+    tell(tx, store)
+    if store.status is StoreStatus.LIVE and not was_live:
+        _publish(tx, store)
 
 
 async def delete(
@@ -171,7 +188,7 @@ async def delete(
         store = await held(tx, viewer, Store, id, expected_version=expected_version)
         store.deleted_at = ctx.services.clock()
         audit.write(tx, viewer, "store.deleted", ("store", id))
-        _tell(tx, store)
+        tell(tx, store)
     return id
 
 
@@ -189,42 +206,23 @@ async def restore(
         await _expect_free(tx, store.subdomain)
         store.deleted_at = None
         audit.write(tx, viewer, "store.restored", ("store", id))
-        _tell(tx, store)
+        tell(tx, store)
     return id
 
 
-async def update_settings(
-    ctx: Context,
-    *,
-    store_id: Annotated[int, KeyOf("Store"), "The store."],
-    changes: Annotated[
-        Sequence[SettingChange], "The settings to write; all others stay as they are."
-    ],
-) -> int:
-    viewer = ctx.require("setting:update")
-    wanted = checked_each(changes, "changes", most=200)
-    async with ctx.transaction() as tx:
-        store = await held(tx, viewer, Store, store_id, field=("store_id",))
-        found = await tx.scalars(select(StoreSetting).where(StoreSetting.store_id == store_id))
-        settings = {(row.group, row.name): row for row in found}
-        for change in wanted:
-            place = change["group"], change["name"]
-            if change["value"] is None:
-                if place in settings:
-                    await tx.delete(settings.pop(place))
-                    await tx.flush()
-            elif place in settings:
-                settings[place].value = change["value"]
-            else:
-                owner = {"organization_id": store.organization_id, "store_id": store_id}
-                settings[place] = StoreSetting(**owner, **change)
-                tx.add(settings[place])
-        audit.write(
-            tx, viewer, "store.settings_changed", ("store", store_id),
-            names=sorted({f"{change['group']}.{change['name']}" for change in wanted}),
-        )  # fmt: skip
-        _tell(tx, store)
-    return store_id
+async def deleted(services: Services) -> Sequence[Row[*tuple[Any, ...]]]:
+    """The stores of all organizations that can be restored, the first to go first, for operators.
+
+    Each with ``slug``, that of its organization.
+    """
+    found = (
+        select(Store.id, Store.name, Store.subdomain, Store.deleted_at, Organization.slug)
+        .join(Organization, Organization.id == Store.organization_id)
+        .where(Store.deleted_at >= services.clock() - KEPT_FOR, Store.erasure_began_at.is_(None))
+        .order_by(Store.deleted_at, Store.id)
+    )
+    async with services.database.read() as connection:
+        return (await connection.execute(found)).all()
 
 
 async def _deleted(tx: AsyncSession, viewer: Viewer, key: int, *, since: datetime) -> Store:
@@ -232,6 +230,7 @@ async def _deleted(tx: AsyncSession, viewer: Viewer, key: int, *, since: datetim
         Store.id == key,
         Store.organization_id == viewer.organization_id,
         Store.deleted_at >= since,
+        Store.erasure_began_at.is_(None),
     )
     if viewer.store_ids is not None:
         found = found.where(Store.id.in_(viewer.store_ids))
@@ -260,14 +259,23 @@ async def _expect_free(tx: AsyncSession, subdomain: str, *path: str) -> None:
         raise Conflict(f"the subdomain {subdomain} is taken", field=field)
 
 
-def _tell(tx: AsyncSession, store: models.Store) -> None:
+def tell(tx: AsyncSession, store: Store) -> None:
+    _announce(tx, "store.updated", store, deleted=store.deleted_at is not None)
+
+
+def _publish(tx: AsyncSession, store: Store) -> None:
+    """Buyers can enter it from now on."""
+    _announce(tx, "store.published", store, subdomain=store.subdomain)
+
+
+def _announce(tx: AsyncSession, topic: str, store: Store, **more: Any) -> None:
     announce(
         tx,
-        "store.updated",
+        topic,
         organization_id=store.organization_id,
         store_id=store.id,
         subject=("store", store.id),
         name=store.name,
         status=store.status.value,
-        deleted=store.deleted_at is not None,
+        **more,
     )

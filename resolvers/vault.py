@@ -1,13 +1,18 @@
 """Secrets at rest: encrypted with authenticated encryption (Fernet), keys rotated by adding one."""
 
 import hmac
-from base64 import urlsafe_b64decode
+import secrets
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import orjson
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
+if TYPE_CHECKING:
+    from cryptography.fernet import MultiFernet
+
+KEY_SIZE = 32
 SHORTEST_MARK = 16
 
 
@@ -18,18 +23,26 @@ class Vault:
         """``keys`` are url-safe base64 of 32 bytes each, newest first. Raises ``ValueError``."""
         if not keys:
             raise ValueError("a vault needs at least one key")
-        self._fernet = MultiFernet([Fernet(key) for key in keys])
-        self._keys = [urlsafe_b64decode(key) for key in keys]
+        self._keys = [_key(text) for text in keys]
 
     @staticmethod
     def new_key() -> str:
-        return Fernet.generate_key().decode()
+        return urlsafe_b64encode(secrets.token_bytes(KEY_SIZE)).decode()
+
+    @cached_property
+    def _fernet(self) -> "MultiFernet":
+        # 7 MB of a process, most of which never open a secret.
+        from cryptography.fernet import Fernet, MultiFernet  # noqa: PLC0415
+
+        return MultiFernet([Fernet(urlsafe_b64encode(key)) for key in self._keys])
 
     def seal(self, value: Any) -> str:
         return self._fernet.encrypt(orjson.dumps(value)).decode()
 
     def open(self, sealed: str) -> Any:
         """The value that was sealed. Raises ``ValueError`` for another vault's or broken text."""
+        from cryptography.fernet import InvalidToken  # noqa: PLC0415
+
         try:
             return orjson.loads(self._fernet.decrypt(sealed))
         except InvalidToken as error:
@@ -48,6 +61,13 @@ class Vault:
         return kept >= SHORTEST_MARK and any(
             hmac.compare_digest(_mark(key, purpose, text)[:kept], mark) for key in self._keys
         )
+
+
+def _key(text: str) -> bytes:
+    key = urlsafe_b64decode(text)
+    if len(key) != KEY_SIZE:
+        raise ValueError(f"a key is {KEY_SIZE} bytes in url-safe base64")
+    return key
 
 
 def _mark(key: bytes, purpose: str, text: str) -> bytes:

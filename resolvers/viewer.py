@@ -24,7 +24,7 @@ RESOURCES = {
     "domain": ("view", "create", "update", "delete"),
     "bundle": ("view", "create", "update", "delete"),
     "policy": ("view", "create", "update", "delete"),
-    "analytic": ("view",),
+    "analytic": ("view", "create"),
     "plan": ("switch",),
     "invoice": ("view", "pay"),
     "app": ("view", "create", "update", "delete", "install", "uninstall", "boot"),
@@ -53,7 +53,8 @@ class Viewer:
 
     ``store_ids`` limits the viewer to some stores of the organization (None: all of them).
     ``own_only`` limits orders, balances and top-ups to those of ``api_key_id``.
-    ``credential`` names the credential in the audit log: ``key:7``, ``installation:3``, ``system``.
+    ``credential`` names the credential in the audit log: ``key:7``, ``session:5``,
+    ``installation:3``, ``system``.
     ``expires_at`` is when the credential ends: what lives longer than a request must mind it.
     """
 
@@ -69,6 +70,8 @@ class Viewer:
     expires_at: datetime | None = field(default=None, compare=False)
     app_token_id: int | None = field(default=None, compare=False)
     """The token with which an app asks on behalf of ``installation_id``."""
+    session_id: int | None = field(default=None, compare=False)
+    """The session of the person ``user_id``."""
     all_stores_live: bool = field(default=False, compare=False)
     """No store of the organization was deleted when the credential was looked up."""
     hides_stores: bool = field(default=True, compare=False)
@@ -92,6 +95,7 @@ class Viewer:
             installation_id=None,
             expires_at=None,
             app_token_id=None,
+            session_id=None,
             all_stores_live=False,
         )
 
@@ -123,6 +127,8 @@ def _limits(viewer: Viewer, row: Any) -> list[ColumnElement[bool]]:
     limits: list[ColumnElement[bool]] = []
     if row is models.ShippingCarrier:  # the platform's, the same for all
         return limits
+    if row is models.Session:  # a person's, wherever they are logged in
+        return [false() if viewer.user_id is None else models.Session.user_id == viewer.user_id]
     if row is models.Organization:
         limits.append(row.id == viewer.organization_id)
     elif row is models.User:

@@ -22,12 +22,14 @@ from db.models import (
     WebhookEndpoint,
     WebhookStatus,
 )
+from resolvers import webhook_formats
 from resolvers.context import Context
 from resolvers.errors import Conflict
 from resolvers.keys import KeyOf, global_id
 from resolvers.reads import Conditions, narrowed, one, page, sorts
 from resolvers.services import Answer, NoAnswer
-from resolvers.webhooks import FORMAT, Schedule, schedule_of, signed_headers
+from resolvers.webhook_formats import Schedule
+from resolvers.webhooks import schedule_of, signed_headers
 from resolvers.writes import held
 
 PER_ADDRESS = 4
@@ -94,7 +96,7 @@ async def redeliver(
         row = await held(tx, viewer, WebhookDelivery, id)
         if row.status is WebhookStatus.PENDING:
             raise Conflict("it is still being delivered", field=("id",))
-        if row.format == FORMAT and row.endpoint_id is None:
+        if row.endpoint_id is None and row.format in webhook_formats.known():
             raise Conflict("its endpoint was deleted", field=("id",))
         if row.installation_id is not None:
             installation = await tx.get_one(AppInstallation, row.installation_id)
@@ -207,14 +209,20 @@ def _opened(ctx: Context, row: WebhookDelivery, sealed: str | None, now: datetim
     vault = ctx.services.vault
     headers, body = row.headers, vault.open(row.body)
     if sealed is not None:
-        headers = signed_headers(
-            vault.open(sealed),
-            topic=row.topic,
-            delivery=global_id("WebhookDelivery", row.id),
-            body=body,
-            timestamp=int(now.timestamp()),
-        )
+        headers = _signed(row, vault.open(sealed), body, int(now.timestamp()))
     return Claim(row.id, row.attempts + 1, row.url, body, headers)
+
+
+def _signed(row: WebhookDelivery, secret: str, body: str, timestamp: int) -> Mapping[str, str]:
+    if (spoken := webhook_formats.named(row.format)) is not None:
+        return spoken.sign(secret, body, timestamp)
+    return signed_headers(
+        secret,
+        topic=row.topic,
+        delivery=global_id("WebhookDelivery", row.id),
+        body=body,
+        timestamp=timestamp,
+    )
 
 
 async def settle(

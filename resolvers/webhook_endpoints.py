@@ -8,15 +8,14 @@ from sqlalchemy import update as changing
 
 from db import models
 from db.models import WebhookDelivery, WebhookEndpoint, WebhookStatus
-from resolvers import audit, idempotency
+from resolvers import audit, idempotency, webhook_formats
 from resolvers.context import Context
 from resolvers.errors import Invalid
-from resolvers.events import TOPICS, covering
 from resolvers.inputs import ABSENT
 from resolvers.keys import KeyOf
 from resolvers.outbound import checked_url
 from resolvers.reads import Conditions, contains, narrowed, one, page, sorts
-from resolvers.rules import Count, Rule, Text, checked
+from resolvers.rules import Count, Each, Rule, Text, checked
 from resolvers.webhooks import new_secret
 from resolvers.writes import held, put, referred
 
@@ -43,7 +42,7 @@ class Topics(Rule):
     """Topics of events, each once: one by name, a group such as ``order.*``, or ``*``."""
 
     kind: ClassVar[str] = "topic"
-    known: ClassVar[frozenset[str]] = covering(TOPICS)
+    known: ClassVar[frozenset[str]] = webhook_formats.topics(webhook_formats.OWN)
     unknown: ClassVar[str] = "which is no topic"
 
     def check(self, value: Sequence[str]) -> list[str]:
@@ -52,12 +51,28 @@ class Topics(Rule):
         return list(dict.fromkeys(value))
 
 
-def checked_topics(topics: Sequence[str]) -> list[str]:
-    """Topics that are some. Raises ``Invalid``."""
-    try:
-        return Topics().check(topics)
-    except ValueError as error:
-        raise Invalid(f"topics {error}", field=("topics",)) from error
+def checked_topics(
+    topics: Sequence[str], *, format: str = webhook_formats.OWN, path: Sequence[str] = ()
+) -> list[str]:
+    """Topics of a format, each once: one by name, a group such as ``order.*``, or ``*``.
+
+    Raises ``Invalid``.
+    """
+    if unknown := sorted(set(topics) - webhook_formats.topics(format)):
+        field, listed = (*path, "topics"), ", ".join(unknown)
+        raise Invalid(f"topics must not hold {listed}, which is no topic", field=field)
+    return list(dict.fromkeys(topics))
+
+
+class Format(Rule):
+    """The name of a format of webhooks."""
+
+    kind: ClassVar[str] = "format"
+
+    def check(self, value: str) -> str:
+        if value not in webhook_formats.known():
+            raise ValueError(f"must be one of {', '.join(webhook_formats.known())}")
+        return value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,8 +91,14 @@ class NewWebhookEndpoint:
     store_id: Annotated[int, KeyOf("Store"), "The store whose events it wants to hear of."]
     url: Annotated[str, "An absolute http or https address, reached from the gateway."]
     topics: Annotated[
-        Sequence[str], Count(50, 1), Topics(), "order.created, order.* or * for everything."
+        Sequence[str],
+        Count(50, 1),
+        Each(Text(60)),
+        "order.created, order.* or * for everything; topics are those of the format.",
     ]
+    format: Annotated[
+        str, Format(), "In whose words it is told: storegraph, or instxnt for programs made for it."
+    ] = webhook_formats.OWN
     description: Annotated[str | None, Text(500, 0), "For people."] = None
     active: Annotated[bool, "Whether it is told of new events."] = True
 
@@ -90,8 +111,8 @@ class WebhookEndpointChanges:
     topics: Annotated[
         Sequence[str],
         Count(50, 1),
-        Topics(),
-        "order.created, order.* or * for everything.",
+        Each(Text(60)),
+        "order.created, order.* or * for everything; topics are those of the format.",
     ] = ABSENT
     description: Annotated[str | None, Text(500, 0), "For people."] = ABSENT
     active: Annotated[bool, "Whether it is told of new events."] = ABSENT
@@ -123,6 +144,7 @@ async def create(
     viewer = ctx.require("webhook:create")
     values = checked(input, "input")
     checked_url(input.url, ("input", "url"))
+    values["topics"] = checked_topics(values["topics"], format=values["format"], path=("input",))
     secret = new_secret()
     async with ctx.transaction() as tx:
         kept = await idempotency.first_answer(
@@ -157,6 +179,10 @@ async def update(
         raise Invalid("nothing to change", field=("changes",))
     async with ctx.transaction() as tx:
         row = await held(tx, viewer, WebhookEndpoint, id, expected_version=expected_version)
+        if "topics" in values:
+            values["topics"] = checked_topics(
+                values["topics"], format=row.format, path=("changes",)
+            )
         put(row, values)
         audit.write(tx, viewer, "webhook.changed", (ENDPOINT, id), changed=sorted(values))
     return id

@@ -13,12 +13,14 @@ from schema.audit import AuditQuery
 from schema.balances import BalanceMutation, BalanceQuery
 from schema.brands import BrandMutation, BrandQuery
 from schema.categories import CategoryMutation, CategoryQuery
+from schema.checkouts import CheckoutMutation, CheckoutQuery
 from schema.customers import CustomerMutation, CustomerQuery
 from schema.deliveries import DeliveryMutation, DeliveryQuery
 from schema.documents import Checked, Documents
 from schema.domains import DomainMutation, DomainQuery
 from schema.errors import ErrorCodes
 from schema.files import FileMutation, FileQuery
+from schema.generations import GenerationMutation
 from schema.jobs import JobMutation, JobQuery
 from schema.landing_pages import LandingPageMutation, LandingPageQuery
 from schema.limits import Limits
@@ -30,11 +32,13 @@ from schema.payment_providers import PaymentProviderMutation, PaymentProviderQue
 from schema.products import ProductMutation, ProductQuery
 from schema.reviews import ReviewMutation, ReviewQuery
 from schema.scalars import SCALARS
+from schema.sessions import SessionMutation, SessionQuery
 from schema.shipping_carriers import ShippingCarrierQuery
 from schema.stores import StoreMutation, StoreQuery
 from schema.subscriptions import Subscription
 from schema.users import UserQuery
 from schema.variants import VariantMutation, VariantQuery
+from schema.visits import VisitMutation
 from schema.webhooks import WebhookMutation, WebhookQuery
 
 
@@ -43,6 +47,7 @@ class Query(
     NodeQuery,
     OrganizationQuery,
     UserQuery,
+    SessionQuery,
     StoreQuery,
     ProductQuery,
     VariantQuery,
@@ -55,6 +60,7 @@ class Query(
     DomainQuery,
     FileQuery,
     OrderQuery,
+    CheckoutQuery,
     DeliveryQuery,
     ShippingCarrierQuery,
     PaymentProviderQuery,
@@ -69,7 +75,9 @@ class Query(
 
 @strawberry.type(description="What can be done.")
 class Mutation(
+    SessionMutation,
     StoreMutation,
+    VisitMutation,
     ProductMutation,
     VariantMutation,
     OfferMutation,
@@ -81,10 +89,12 @@ class Mutation(
     DomainMutation,
     FileMutation,
     OrderMutation,
+    CheckoutMutation,
     DeliveryMutation,
     PaymentProviderMutation,
     BalanceMutation,
     JobMutation,
+    GenerationMutation,
     WebhookMutation,
     ApiKeyMutation,
     AppMutation,

@@ -116,11 +116,13 @@ def scope_of(viewer: Viewer) -> Scope:
         organization: Any = binds.value("viewer_organization", int)
         stores: Any = binds.values("viewer_stores", int) if is_limited else None
         key: Any = binds.value("viewer_key", int)
+        user: Any = binds.value("viewer_user", int)
         return Viewer(
             organization_id=organization,
             permissions=frozenset(),
             credential="",
             store_ids=stores,
+            user_id=user,
             api_key_id=key,
             own_only=viewer.own_only,
             hides_stores=hides_stores,
@@ -129,6 +131,7 @@ def scope_of(viewer: Viewer) -> Scope:
     values: dict[str, Any] = {
         "viewer_organization": viewer.organization_id,
         "viewer_key": viewer.api_key_id,
+        "viewer_user": viewer.user_id,
     }
     if viewer.store_ids is not None:
         values["viewer_stores"] = tuple(viewer.store_ids)

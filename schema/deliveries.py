@@ -100,6 +100,7 @@ class Refund(Node):
     amount: Money = amount(_R.amount, _R.currency, "How much.")
     reason: str | None = plain("Why.")
     status: models.RefundStatus = plain("Whether it has arrived.")
+    reference: str | None = plain("The name that the payment service has given it.")
     created_at: datetime = plain("When it was decided.")
     order: Annotated["Order", strawberry.lazy("schema.orders")] = relation(
         orders.by_id, to="Order", on=_R.order_id, about="The order it is of."

@@ -31,6 +31,7 @@ MOST_DOCUMENTS = 512
 MOST_CHARACTERS = 500_000
 MOST_COSTS = 64
 DEEPEST_VARIABLES = 64
+_NUL = "variables must not hold a NUL character"
 _PLAIN = frozenset((str, int, float, bool, type(None)))
 
 
@@ -207,14 +208,17 @@ class NoNulCharacters(ValidationRule):
 
 def unstorable(variables: Mapping[str, Any]) -> str | None:
     """What is wrong with variables that no coercion would find; None where nothing is."""
-    if not any(type(value) not in _PLAIN for value in variables.values()):
-        texts = (*variables, *variables.values())
-        holds_nul = any(isinstance(text, str) and "\x00" in text for text in texts)
-        return "variables must not hold a NUL character" if holds_nul else None
+    nested = False
+    for name, value in variables.items():
+        if "\x00" in name or (isinstance(value, str) and "\x00" in value):
+            return _NUL
+        nested = nested or type(value) not in _PLAIN
+    if not nested:
+        return None
     level: list[Any] = [variables]
     for _ in range(DEEPEST_VARIABLES):
         if any(isinstance(value, str) and "\x00" in value for value in level):
-            return "variables must not hold a NUL character"
+            return _NUL
         level = [part for value in level for part in _parts(value)]
         if not level:
             return None

@@ -1,17 +1,19 @@
 """Jobs in GraphQL."""
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
 import strawberry
 
 from db import models
 from resolvers import jobs, orders, stores
+from resolvers.copywriting import usage_of
 from schema.arguments import graphql_enum
 from schema.payloads import UserError, errors_field, mutation
 from schema.relations import Connection, Node, computed, connection, lookup, noun, plain, relation
-from schema.scalars import JSON
+from schema.scalars import JSON, Money, money
 
 if TYPE_CHECKING:
     from schema.orders import Order
@@ -27,6 +29,30 @@ class JobError:
     message: str | None = strawberry.field(description="For people.")
 
 
+@strawberry.type(description="What a job took of outside services.")
+class JobUsage:
+    model: str = strawberry.field(
+        description="What did the work; `storegraph-rules` is the embedded writer, which is none."
+    )
+    input_tokens: int | None = strawberry.field(description="Tokens it read; null if unknown.")
+    output_tokens: int | None = strawberry.field(description="Tokens it wrote; null if unknown.")
+    cost: Money | None = strawberry.field(description="What that cost; null if unknown.")
+    notes: list[str] = strawberry.field(description="What people should know about the result.")
+
+
+def _usage(kept: Mapping[str, Any] | None) -> JobUsage | None:
+    found = usage_of(kept)
+    if found is None:
+        return None
+    return JobUsage(
+        model=found.model,
+        input_tokens=found.input_tokens,
+        output_tokens=found.output_tokens,
+        cost=money(found.cost, "USD"),
+        notes=list(found.notes),
+    )
+
+
 @noun(models.Job, jobs.by_id, "Work that outlives a request.")
 class Job(Node):
     uuid: UUID = plain("The id under which old interfaces know it.")
@@ -38,6 +64,9 @@ class Job(Node):
     run: int = plain("1 at first, one more with each retry.")
     input: JSON = plain("What it was told, in the words of its kind.")
     output: JSON | None = plain("What came of it, in the words of its kind.")
+    usage: JobUsage | None = computed(
+        _usage, _J.usage, about="What it took of outside services, over all its attempts."
+    )
     error: JobError | None = computed(
         lambda code, message: JobError(code=code, message=message) if code else None,
         _J.error_code,

@@ -11,8 +11,11 @@ import strawberry
 from db import models
 from resolvers import (
     api_keys,
+    balances,
+    checkouts,
     customers,
     deliveries,
+    disputes,
     jobs,
     landing_pages,
     order_lines,
@@ -51,6 +54,8 @@ from schema.scalars import JSON, Money
 
 if TYPE_CHECKING:
     from schema.api_keys import ApiKey
+    from schema.balances import Transfer
+    from schema.checkouts import CheckoutSession, Dispute
     from schema.customers import Customer
     from schema.deliveries import Delivery, Refund, Return
     from schema.jobs import Job
@@ -193,6 +198,23 @@ class Order(Node):
     )
     refunds: list[Annotated["Refund", strawberry.lazy("schema.deliveries")]] = relation(
         refunds.of_orders, to="Refund", on=_O.id, about="What was given back."
+    )
+    transfers: list[Annotated["Transfer", strawberry.lazy("schema.balances")]] = relation(
+        balances.transfers_of_orders,
+        to="Transfer",
+        on=_O.id,
+        about="How its money moved in the books: payment, fee, and what of both was given back.",
+    )
+    checkout_session: Annotated["CheckoutSession", strawberry.lazy("schema.checkouts")] | None = (
+        relation(
+            checkouts.of_orders,
+            to="CheckoutSession",
+            on=_O.id,
+            about="Where it is paid by card; null for one that is paid otherwise.",
+        )
+    )
+    disputes: list[Annotated["Dispute", strawberry.lazy("schema.checkouts")]] = relation(
+        disputes.of_orders, to="Dispute", on=_O.id, about="What buyers' banks ask back."
     )
     deliveries: list[Annotated["Delivery", strawberry.lazy("schema.deliveries")]] = relation(
         deliveries.of_orders, to="Delivery", on=_O.id, about="Parcels to the buyer."

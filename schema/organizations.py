@@ -1,18 +1,41 @@
 """Organizations, and who is asking, in GraphQL."""
 
 from asyncio import gather
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import strawberry
 
 from db import models
-from resolvers import api_keys, fetch, keys, organizations, stores, users
+from resolvers import (
+    api_keys,
+    connected_accounts,
+    fetch,
+    generation_quota,
+    keys,
+    organizations,
+    sessions,
+    stores,
+    users,
+)
+from resolvers.context import Context
 from schema.arguments import graphql_enum
-from schema.relations import Connection, Info, Node, connection, noun, plain, relation, selected
+from schema.relations import (
+    Connection,
+    Info,
+    Node,
+    batched,
+    connection,
+    noun,
+    plain,
+    relation,
+    selected,
+)
 
 if TYPE_CHECKING:
     from schema.api_keys import ApiKey
+    from schema.checkouts import ConnectedAccount
     from schema.stores import Store
     from schema.users import Membership, User
 
@@ -21,6 +44,26 @@ LazyStore = Annotated["Store", strawberry.lazy("schema.stores")]
 LazyUser = Annotated["User", strawberry.lazy("schema.users")]
 LazyMembership = Annotated["Membership", strawberry.lazy("schema.users")]
 LazyApiKey = Annotated["ApiKey", strawberry.lazy("schema.api_keys")]
+
+
+@strawberry.type(description="How many generations may be started today (UTC).")
+class GenerationQuota:
+    limit: int = strawberry.field(description="Today's, by the plan.")
+    used: int = strawberry.field(description="Started today; those that failed do not count.")
+    left: int = strawberry.field(description="What can still be started today.")
+    resets_at: datetime = strawberry.field(description="When tomorrow begins; nothing is kept.")
+
+
+async def _quotas(
+    ctx: Context, organizations: Sequence[tuple[Any, ...]]
+) -> Sequence[GenerationQuota]:
+    found = await generation_quota.of_organizations(
+        ctx, [(key, plan) for key, plan in organizations]
+    )
+    return [
+        GenerationQuota(limit=each.limit, used=each.used, left=each.left, resets_at=each.resets_at)
+        for each in found
+    ]
 
 
 @noun(models.Organization, organizations.by_id, "A tenant: owns stores, employs people.")
@@ -37,12 +80,39 @@ class Organization(Node):
         on=models.Organization.id,
         about="Its stores that you may see.",
     )
+    generation_quota: GenerationQuota = batched(
+        _quotas,
+        models.Organization.id,
+        models.Organization.plan,
+        about="How many generations it may start today; this needs product:update.",
+        permission="product:update",
+    )
     members: Connection[LazyMembership] = connection(
         users.memberships_of_organizations,
         to="Membership",
         on=models.Organization.id,
         about="Who works there, in which role.",
     )
+    connected_account: Annotated["ConnectedAccount", strawberry.lazy("schema.checkouts")] | None = (
+        relation(
+            connected_accounts.of_organizations,
+            to="ConnectedAccount",
+            on=models.Organization.id,
+            about="Where the money of its buyers goes; null until one is connected.",
+        )
+    )
+
+
+@strawberry.type(description="An organization that you are a member of.")
+class Workplace:
+    name: str = strawberry.field(description="Its name.")
+    role: models.Role = strawberry.field(description="What you are there.")
+    current: bool = strawberry.field(description="Whether you work there now.")
+
+    @strawberry.field(description="Its id, for switchOrganization.")
+    def id(self) -> strawberry.ID:
+        workplace: Any = self
+        return strawberry.ID(keys.global_id("Organization", workplace.organization_id))
 
 
 @strawberry.type(description="Who is asking: what the credential of this request stands for.")
@@ -69,6 +139,12 @@ class Viewer:
         description="Whether you see only orders, balances and top-ups that this key made."
     )
     expires_at: datetime | None = strawberry.field(description="When the credential ends.")
+
+    @strawberry.field(
+        description="Where the person may work; none for a program.", graphql_type=list[Workplace]
+    )
+    async def workplaces(self, info: Info) -> Any:
+        return await sessions.workplaces(info.context)
 
     @strawberry.field(description="The organization's plan.")
     def plan(self) -> models.Plan:

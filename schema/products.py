@@ -11,11 +11,13 @@ from resolvers import (
     brands,
     cataloguing,
     categories,
+    faq_entries,
     files,
     landing_pages,
     offers,
     options,
     order_lines,
+    primary_products,
     products,
     properties,
     reviews,
@@ -23,6 +25,7 @@ from resolvers import (
     variants,
 )
 from schema.arguments import graphql_enum
+from schema.faq_entries import FaqEntry
 from schema.payloads import UserError, deleted_id, errors_field, mutation
 from schema.relations import (
     Connection,
@@ -71,11 +74,14 @@ class Product(Node):
     title: str = plain("Its name, as buyers see it.")
     slug: str = plain("Unique within the store; part of its address.")
     description: str | None = plain("What it is, as HTML or text.")
+    description_html: str | None = plain("What it is, as HTML that is safe to show.")
     status: models.ProductStatus = plain("Whether buyers see it.")
     is_digital: bool = plain("Whether nothing is shipped.")
     min_quantity: int = plain("The smallest number of units sold at once.")
     page_title: str | None = plain("Title of its page, for search engines.")
     meta_description: str | None = plain("Summary for search engines.")
+    keywords: list[str] = plain("What people may look for, in order.")
+    is_primary: bool = plain("Whether it is marked as what its storefront sells.")
     attributes: JSON = plain("Free-form properties.")
     currency: str = plain("Of the prices of all its variants.")
     price: Money = amount(_P.price_min, _P.currency, "Lowest price.")
@@ -118,6 +124,9 @@ class Product(Node):
     )
     properties: list[Property] = relation(
         properties.of_products, to="Property", on=_P.id, about="Facts about it, in order."
+    )
+    faq: list[FaqEntry] = relation(
+        faq_entries.of_products, to="FaqEntry", on=_P.id, about="What buyers ask, in order."
     )
     offers: Connection[Annotated["Offer", strawberry.lazy("schema.offers")]] = connection(
         offers.of_products, to="Offer", on=_P.id, about="What merchants elsewhere ask for it."
@@ -179,4 +188,7 @@ class ProductMutation:
     )
     set_product_options: ProductPayload = mutation(
         options.replace, "Say anew how the variants of a product differ."
+    )
+    set_primary_product: ProductPayload = mutation(
+        primary_products.choose, "Mark a product as the one that its storefront sells."
     )

@@ -204,8 +204,12 @@ def batched(
     load: Callable[[Context, Sequence[tuple[Any, ...]]], Awaitable[Sequence[Any]]],
     *needs: Attribute[Any],
     about: str,
+    permission: str | None = None,
 ) -> Any:
-    """What ``load`` makes of the values of the columns ``needs`` of all parents at once."""
+    """What ``load`` makes of the values of the columns ``needs`` of all parents at once.
+
+    ``permission`` is what ``load`` insists on, if anything.
+    """
     names = [need.key for need in needs]
 
     async def resolve(root: Any, info: Info) -> Any:
@@ -215,7 +219,9 @@ def batched(
         return await info.context.load(load, batch, tuple(getattr(root, name) for name in names))
 
     return strawberry.field(
-        resolver=resolve, description=about, metadata={DECLARATION: Batched(load, needs)}
+        resolver=resolve,
+        description=about,
+        metadata={DECLARATION: Batched(load, needs, permission)},
     )
 
 

@@ -8,6 +8,7 @@ import strawberry
 
 from db import models
 from resolvers import (
+    addresses,
     app_installations,
     brands,
     categories,
@@ -17,15 +18,27 @@ from resolvers import (
     jobs,
     landing_pages,
     orders,
+    primary_products,
     products,
     reviews,
+    store_settings,
     stores,
     webhook_endpoints,
 )
 from schema.arguments import graphql_enum
 from schema.payloads import UserError, deleted_id, errors_field, mutation
-from schema.relations import Connection, Node, connection, lookup, noun, plain, relation
+from schema.relations import (
+    Connection,
+    Node,
+    batched,
+    connection,
+    lookup,
+    noun,
+    plain,
+    relation,
+)
 from schema.scalars import JSON
+from schema.store_figures import StoreAnalytics, analytics_of_store
 
 if TYPE_CHECKING:
     from schema.apps import AppInstallation
@@ -45,7 +58,7 @@ graphql_enum(models.StoreStatus)
 _S = models.Store
 
 
-@noun(models.StoreSetting, stores.setting_by_id, "One free-form setting of a store.")
+@noun(models.StoreSetting, store_settings.by_id, "One free-form setting of a store.")
 class StoreSetting(Node):
     group: str = plain("Which settings it is one of.")
     name: str = plain("Its name within the group.")
@@ -63,6 +76,7 @@ class Store(Node):
     uuid: UUID = plain("The id under which old interfaces know it.")
     name: str = plain("Its name, as buyers see it.")
     subdomain: str = plain("Unique among all stores.")
+    url: str = batched(addresses.of_stores, _S.id, about="Where buyers find it.")
     description: str | None = plain("What it is about.")
     status: models.StoreStatus = plain("Whether buyers can enter it.")
     currency: str = plain("What prices of new products are kept in.")
@@ -71,7 +85,17 @@ class Store(Node):
     updated_at: datetime = plain("When it was last edited.")
     version: int = plain("Raised by every edit; see `expectedVersion`.")
     settings: list[StoreSetting] = relation(
-        stores.settings_of, to="StoreSetting", on=_S.id, about="Its settings, by group and name."
+        store_settings.of_stores,
+        to="StoreSetting",
+        on=_S.id,
+        about="Its settings, by group and name.",
+    )
+    analytics: StoreAnalytics = analytics_of_store()
+    primary_product: Annotated["Product", strawberry.lazy("schema.products")] | None = relation(
+        primary_products.of_stores,
+        to="Product",
+        on=_S.id,
+        about="What a storefront with one product sells: the marked one, else the oldest.",
     )
     products: Connection[Annotated["Product", strawberry.lazy("schema.products")]] = connection(
         products.of_stores, to="Product", on=_S.id, about="What it sells."
@@ -155,5 +179,5 @@ class StoreMutation:
     )
     restore_store: StorePayload = mutation(stores.restore, "Bring back a deleted store.")
     update_store_settings: StorePayload = mutation(
-        stores.update_settings, "Write some of a store's settings."
+        store_settings.update, "Write some of a store's settings."
     )

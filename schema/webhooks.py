@@ -60,6 +60,7 @@ async def _bodies(ctx: Context, sealed: Sequence[tuple[Any, ...]]) -> list[str]:
 class WebhookEndpoint(Node):
     url: str = plain("Where messages are posted.")
     topics: list[str] = plain("What it is told: order.created, order.* or * for everything.")
+    format: str = plain("In whose words it is told: storegraph, or a dialect's.")
     active: bool = plain("Whether it is told of new events.")
     description: str | None = plain("For people.")
     created_at: datetime = plain("When it was added.")

@@ -8,7 +8,10 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from aiohttp import DummyCookieJar
 from aiohttp.test_utils import TestClient, TestServer
+from pwdlib import PasswordHash
+from pwdlib.hashers.argon2 import Argon2Hasher
 from sqlalchemy import event
 
 from app import garbage
@@ -16,19 +19,30 @@ from app.settings import Settings
 from app.web import create_app
 from db.engine import Database
 from engine import drivers
+from engine.drivers.postgres import PostgresDriver
+from engine.drivers.sqlite import SqliteDriver
+from jobs.courier import Courier
 from providers import storage
 from providers.chain import SimulatedChain
 from providers.memory import MemoryLimiter, NoJobs
+from providers.outbound import OutboundHttp
+from providers.rule_writer import RuleWriter
+from providers.simulated_payments import SimulatedPayments
 from resolvers.feed import Feed
+from resolvers.passwords import Passwords
 from resolvers.services import Services, Storage
 from resolvers.vault import Vault
 from tests import databases
 from tests.databases import POSTGRES
-from tests.kit import Client, GraphQL, Make, Rest, instamarket_door, xpage_door
+from tests.doors import instamarket_door, instxnt_door, xpage_door
+from tests.kit import Client, GraphQL, Make, Rest
+from tests.receivers import Post, Receiver, listening
 from tests.s3 import S3, serving
 
 REDIS = os.environ.get("STOREGRAPH_TEST_REDIS_URL")
 REQUIRED = os.environ.get("STOREGRAPH_TEST_REQUIRE_SERVICES") == "1"
+# As real passwords are kept, but in less than a millisecond.
+CHEAP = PasswordHash((Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1),))
 FEED = ("event.position", "UPDATE event SET position", "pg_advisory_xact_lock")
 # So many of GraphQL's and the ledger's promises rest on SQL that both databases take every test.
 DATABASES = ["sqlite", "postgresql"] if POSTGRES or REQUIRED else ["sqlite"]
@@ -105,15 +119,18 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 async def services(database: Database) -> AsyncGenerator[Services]:
-    feed = Feed(database)
+    feed, vault = Feed(database), Vault([Vault.new_key()])
     made = Services(
         database=database,
-        vault=Vault([Vault.new_key()]),
+        vault=vault,
         events=feed,
         limiter=MemoryLimiter(),
         chain=SimulatedChain(database, {}),
         jobs=NoJobs(),
         storage=storage.memory(),
+        passwords=Passwords(CHEAP),
+        writer=RuleWriter(),
+        payments=SimulatedPayments(database, vault, public_url="http://127.0.0.1:8000"),
     )
     running = asyncio.create_task(feed.run())
     yield made
@@ -150,7 +167,8 @@ def make(services: Services) -> Make:
 
 @pytest.fixture
 async def client(services: Services, settings: Settings) -> AsyncGenerator[Client]:
-    async with TestClient(TestServer(create_app(services, settings))) as opened:
+    server = TestServer(create_app(services, settings))
+    async with TestClient(server, cookie_jar=DummyCookieJar()) as opened:
         yield opened
 
 
@@ -168,7 +186,7 @@ def statements(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     """
     seen: list[str] = []
     moments = count()
-    for driver in (drivers.SqliteDriver, drivers.PostgresDriver):
+    for driver in (SqliteDriver, PostgresDriver):
         monkeypatch.setattr(driver, "moment", lambda _: next(moments))
 
     def record(*call: object) -> None:
@@ -197,6 +215,25 @@ async def instamarket(services: Services, settings: Settings) -> AsyncGenerator[
 
 
 @pytest.fixture
+async def instxnt(services: Services, settings: Settings) -> AsyncGenerator[Rest]:
+    async with instxnt_door(services, settings) as door:
+        yield door
+
+
+@pytest.fixture
 async def xpage(services: Services, settings: Settings) -> AsyncGenerator[Rest]:
     async with xpage_door(services, settings) as door:
         yield door
+
+
+@pytest.fixture
+async def receiver() -> AsyncGenerator[Receiver]:
+    async with listening() as made:
+        yield made
+
+
+@pytest.fixture
+async def post(services: Services) -> AsyncGenerator[Post]:
+    http = OutboundHttp(private_addresses=True, timeout=1)
+    yield Post(services, Courier(services, http))
+    await http.close()

@@ -12,6 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +29,10 @@ OURS = "(ours)"
 def cli_in(folder: Path) -> Cli:
     runner = CliRunner()
 
-    def call(*arguments: str, **settings: str) -> Result:
+    def call(*arguments: str, input: str | None = None, **settings: str) -> Result:
         named = {f"STOREGRAPH_{name.upper()}": value for name, value in settings.items()}
         env = {"STOREGRAPH_DATA_DIR": str(folder), "COLUMNS": "400", **named}
-        result = runner.invoke(app, arguments, env=env)
+        result = runner.invoke(app, arguments, env=env, input=input)
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         return result
@@ -165,6 +166,32 @@ def test_what_cannot_be_done_is_told_in_one_line(
     assert "Traceback" not in result.stderr
 
 
+def test_a_deleted_store_is_listed_and_restored(seeded: Cli, tmp_path: Path) -> None:
+    import sqlite3  # noqa: PLC0415
+
+    assert "Ember" not in seeded("stores", "list-deleted").stdout
+    deleted = f"{datetime.now(UTC) - timedelta(days=3):%Y-%m-%d %H:%M:%S.%f}"
+    with sqlite3.connect(tmp_path / "storegraph.db") as connection:
+        connection.execute(
+            "UPDATE store SET deleted_at = ? WHERE subdomain = 'ember-one'", [deleted]
+        )
+        find = "SELECT id FROM store WHERE subdomain = 'ember-one'"
+        number = str(connection.execute(find).fetchone()[0])
+    connection.close()
+
+    listed = seeded("stores", "list-deleted").stdout
+
+    [line] = [line for line in listed.splitlines() if "ember-one" in line]
+    assert number in line
+    assert deleted[:19] in line
+    assert f"Store {number} is restored." in seeded("stores", "restore", number).stdout
+    assert "ember-one" not in seeded("stores", "list-deleted").stdout
+    for key in (number, "999"):
+        again = seeded("stores", "restore", key)
+        assert (again.exit_code, again.stderr.strip()) == (1, "Error: store not found")
+    assert "store.restored" in seeded("audit").stdout
+
+
 def test_a_deposit_reaches_the_simulated_chain(seeded: Cli) -> None:
     result = seeded("deposit", "--network", "usdt_trc_20", "--amount", "10.01")
     assert re.search(r"Sent 10.01 USDT over usdt_trc_20: transaction \w{64}", result.stdout)
@@ -186,6 +213,43 @@ QUERY = """query Shelf($size: Int, $id: ID = "x") {
   product(id: $id) { variants { sku } }
 }
 query Other { viewer { plan } }"""
+
+
+def test_people_are_added_and_given_passwords_and_plans(seeded: Cli) -> None:
+    slug = organization(seeded)
+    made = seeded("users", "add", "Ada@Example.com", "--name", "Ada", "--organization", slug,
+                  "--role", "editor")  # fmt: skip
+    assert made.exit_code == 0, made.stderr
+    [first] = re.findall(r"^Password: (\S+)$", made.stdout, re.MULTILINE)
+    reset = seeded("users", "password", "ada@example.com")
+    [second] = re.findall(r"^Password: (\S+)$", reset.stdout, re.MULTILINE)
+    assert "0 sessions have ended" in reset.stdout
+    assert first != second
+    owner = seeded("users", "add", "eve@example.com", "--stdin", input="nine lamps on a shelf\n")
+    assert "Password" not in owner.stdout
+    assert seeded("users", "plan", slug, "pro").exit_code == 0
+    for wrong, said in (
+        (("add", "ada@example.com"), "belongs to an account"),
+        (("add", "nobody"), "e-mail address"),
+        (("add", "x@example.com", "--role", "viewer"), "begins with its owner"),
+        (("add", "x@example.com", "--organization", "none"), "--organization"),
+        (("password", "x@example.com"), "user not found"),
+        (("plan", "none", "pro"), "organization not found"),
+    ):
+        refused = seeded("users", *wrong)
+        assert refused.exit_code == 1
+        assert said in refused.stderr
+    weak = seeded("users", "password", "ada@example.com", "--stdin", input="short\n")
+    assert weak.exit_code == 1
+    assert "10 to 256" in weak.stderr
+    audit = seeded("audit", "--last", "4").stdout
+    assert re.findall(r"│ cli +│ (\w+)", audit) == [
+        "set_plan",
+        "add_user",
+        "reset_password",
+        "add_user",
+    ]
+    assert second not in audit
 
 
 @pytest.fixture

@@ -10,15 +10,17 @@ import pytest
 from sqlalchemy import select, update
 
 from app import credentials
-from app.credentials import DemoApp, DemoKeys
+from app.credentials import DemoAccount, DemoApp, DemoKeys
 from app.settings import Settings
 from db import models
 from db.base import now
 from resolvers.services import Services
 from tests.kit import Installed, Make, Rest, everything
+from tests.sellers import browser
 
 APP = DemoApp("public_1", "secret_1", "550e8400-e29b-41d4-a716-446655440000", "xpt_1")
-KEYS = DemoKeys("sg_one", "sg_two", "sg_three", "sg_four", "0123", APP)
+ACCOUNT = DemoAccount("ines@shop.example", "nine lamps on a shelf", "cookie-1")
+KEYS = DemoKeys("sg_one", "sg_two", "sg_three", "sg_four", "0123", APP, ACCOUNT)
 
 
 def test_credentials_are_kept_where_only_their_owner_reads_them(tmp_path: Path) -> None:
@@ -43,6 +45,12 @@ def test_credentials_are_kept_where_only_their_owner_reads_them(tmp_path: Path) 
         "client_secret": "secret_1",
         "install_id": "550e8400-e29b-41d4-a716-446655440000",
         "headers": {"Authorization": "Bearer xpt_1"},
+    }
+    assert doors["instxnt"] == {
+        "base_url": "http://127.0.0.1:8123/instxnt",
+        "headers": {"Cookie": "instxnt_session=cookie-1"},
+        "email": "ines@shop.example",
+        "password": "nine lamps on a shelf",
     }
     for file in settings.data_dir.iterdir():
         assert stat.S_IMODE(file.stat().st_mode) == 0o600, file
@@ -74,7 +82,7 @@ def test_without_a_demo_the_operators_routes_need_a_configured_token(tmp_path: P
 
 def test_credentials_of_an_older_demo_without_an_app_stay_without(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path)
-    path = credentials.keep(settings, replace(KEYS, app=None))
+    path = credentials.keep(settings, replace(KEYS, app=None, account=None))
 
     credentials.refresh(settings, base_url="https://shop.example")
 
@@ -136,3 +144,37 @@ async def test_without_a_demo_nothing_is_renewed(services: Services, settings: S
     await credentials.renew(settings, services)
 
     assert not (settings.data_dir / credentials.FILE).exists()
+
+
+@pytest.mark.parametrize("left", [timedelta(days=2), timedelta(hours=2), timedelta(hours=-2)])
+async def test_a_start_logs_the_demos_person_in_again_where_their_session_ends_soon(
+    services: Services, settings: Settings, instxnt: Rest, left: timedelta
+) -> None:
+    ines = await browser(instxnt, ACCOUNT.email, password=ACCOUNT.password)
+    account = replace(ACCOUNT, session=ines.cookie)
+    path = credentials.keep(settings, replace(KEYS, app=None, account=account))
+    async with services.database.write() as tx:
+        await tx.execute(update(models.Session).values(expires_at=now() + left))
+
+    await credentials.renew(settings, services)
+
+    door = orjson.loads(path.read_bytes())["instxnt"]
+    assert (door["headers"] == ines.headers) is (left > timedelta(days=1))
+    assert (await instxnt("get_csrf_token", headers=door["headers"])).status == 200
+    before = path.read_bytes()
+    await credentials.renew(settings, services)
+    assert path.read_bytes() == before
+
+
+async def test_a_person_with_another_password_is_not_logged_in(
+    services: Services, settings: Settings, instxnt: Rest
+) -> None:
+    await browser(instxnt, ACCOUNT.email)
+    path = credentials.keep(
+        settings, replace(KEYS, app=None, account=replace(ACCOUNT, password="other"))
+    )
+    before = path.read_bytes()
+
+    await credentials.renew(settings, services)
+
+    assert path.read_bytes() == before

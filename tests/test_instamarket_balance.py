@@ -16,7 +16,8 @@ from resolvers.services import Services
 from resolvers.viewer import system
 from rest_compat.instamarket import contract
 from rest_compat.instamarket.audit import ACTIONS
-from tests.kit import Key, Make, Rest, fund, instamarket_door
+from tests.doors import instamarket_door
+from tests.kit import Key, Make, Rest, fund
 
 NETWORKS = (
     "usdt_trc_20",

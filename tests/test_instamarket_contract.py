@@ -15,7 +15,8 @@ from resolvers.services import Limit, Services
 from rest_compat.dialect import Internal
 from rest_compat.instamarket import contract
 from rest_compat.instamarket.failure import STATUS
-from tests.kit import Key, Make, Rest, fund, instamarket_door
+from tests.doors import instamarket_door
+from tests.kit import Key, Make, Rest, fund
 
 DOCUMENTED = [
     (operation.id, int(status))

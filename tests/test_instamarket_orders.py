@@ -139,7 +139,7 @@ async def test_an_order_that_nobody_delivers_expires_and_is_refunded(
     await fund(services, key, "2")
     body = {"product_id": product.id, "quantity": 1}
     order = await instamarket.data("create_order", key=key, body=body)
-    await change(services, order["order_id"], created_at=NOW)
+    await change(services, order["order_id"], created_at=NOW, paid_at=NOW)
 
     assert await fulfillment.sweep(services) == 1
 

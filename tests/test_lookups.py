@@ -9,6 +9,7 @@ from db import models
 from db.base import now
 from db.engine import connect
 from engine import drivers
+from engine.drivers import postgres, sqlite
 from resolvers.services import Services
 from tests.kit import GraphQL, Key, Make
 
@@ -28,7 +29,8 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
-    monkeypatch.setattr(drivers, "monotonic", made)
+    for driver in (postgres, sqlite):
+        monkeypatch.setattr(driver, "monotonic", made)
     return made
 
 

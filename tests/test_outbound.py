@@ -214,3 +214,73 @@ async def test_what_is_no_web_address_is_refused_for_good(url: str) -> None:
         answer = await post(http, url)
 
     assert answer == NoAnswer("is no plain http or https URL", final=True)
+
+
+# What is got
+
+
+async def test_what_is_got_comes_as_it_is_over_a_few_redirects() -> None:
+    async def handler(request: web.Request) -> web.Response:
+        assert request.headers["Accept-Encoding"] == "identity"
+        hops = int(request.path[1:])
+        if hops:
+            raise web.HTTPFound(f"/{hops - 1}")
+        return web.Response(body=b"bytes")
+
+    async with receiver(handler) as server, outbound() as http:
+        assert await http.get(str(server.make_url("/0")), most=5) == b"bytes"
+        assert await http.get(str(server.make_url("/2")), most=5) == b"bytes"
+        answer = await http.get(str(server.make_url("/9")), most=5)
+        assert answer == NoAnswer("is redirected too often", final=True)
+        answer = await http.get(str(server.make_url("/0")), most=4)
+        assert answer == NoAnswer("is larger than 4 bytes", final=True)
+
+
+@pytest.mark.parametrize(
+    "target", ["http://127.0.0.1:{port}/", "file:///etc/passwd", "http://[::1]:{port}/"]
+)
+async def test_no_redirect_leads_into_our_own_network(
+    target: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reached: list[str] = []
+
+    async def handler(request: web.Request) -> web.Response:
+        reached.append(request.path)
+        assert request.transport is not None
+        port = request.transport.get_extra_info("sockname")[1]
+        raise web.HTTPFound(target.format(port=port) + "inside")
+
+    async with receiver(handler) as server, outbound(private_addresses=False) as http:
+        public = iter([True])  # where it begins, and nowhere else
+        monkeypatch.setattr("providers.outbound.is_public", lambda _: next(public, False))
+        answer = await http.get(f"http://127.0.0.1:{server.port}/start", most=5)
+
+    assert isinstance(answer, NoAnswer)
+    assert reached == ["/start"]
+
+
+@pytest.mark.parametrize(
+    ("status", "final"), [(404, True), (204, True), (429, False), (503, False)]
+)
+async def test_only_what_may_pass_is_worth_another_attempt(status: int, *, final: bool) -> None:
+    async def handler(_: web.Request) -> web.Response:
+        return web.Response(status=status)
+
+    async with receiver(handler) as server, outbound() as http:
+        answer = await http.get(str(server.make_url("/")), most=5)
+
+    assert answer == NoAnswer(f"is answered with {status}", final)
+
+
+async def test_a_body_that_never_ends_is_not_waited_for() -> None:
+    async def handler(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(b"x")
+        await asyncio.Event().wait()
+        return response
+
+    async with receiver(handler) as server, outbound(patience=0.1) as http:
+        answer = await http.get(str(server.make_url("/")), most=5)
+
+    assert answer == NoAnswer("no answer within 0.1 seconds")

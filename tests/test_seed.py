@@ -20,6 +20,7 @@ from providers.chain import SimulatedChain
 from providers.memory import MemoryLimiter, NoJobs
 from resolvers import identity
 from resolvers.feed import Feed
+from resolvers.markup import sanitized
 from resolvers.services import Services
 from resolvers.transitions import FULFILLMENT, PAYMENT
 from resolvers.vault import Vault
@@ -202,6 +203,29 @@ async def test_there_are_domains_and_landing_pages_to_look_at(services: Services
         hosts = (await connection.execute(select(host.name).where(~host.is_primary))).all()
     assert len(pages) >= 2
     assert len(hosts) == 2
+
+
+async def test_there_is_a_storefront_with_one_product(
+    services: Services, gql: GraphQL, demo: DemoKeys
+) -> None:
+    query = """{ stores(filter: {subdomain: "ember-one"}) { nodes {
+      settings(group: "storefront") { name } analytics { views visitors sales }
+      primaryProduct { title isPrimary keywords descriptionHtml faq { question }
+        images { permanentUrl thumbnailUrl } } } } }"""
+    key = await _key(services, demo.graphql)
+
+    [store] = (await gql.data(query, key=key))["stores"]["nodes"]
+
+    assert len(store["settings"]) == 4
+    assert store["analytics"]["views"] > store["analytics"]["visitors"] > 0
+    assert store["analytics"]["sales"] > 0
+    lamp = store["primaryProduct"]
+    assert (lamp["isPrimary"], len(lamp["faq"]), len(lamp["images"])) == (True, 4, 2)
+    assert lamp["descriptionHtml"] == sanitized(lamp["descriptionHtml"])
+    for image in lamp["images"]:
+        for url in (image["permanentUrl"], image["thumbnailUrl"]):
+            answer = await gql.client.get(url.removeprefix(services.public_url))
+            assert (answer.status, answer.content_type.split("/")[0]) == (200, "image")
 
 
 @pytest.mark.usefixtures("demo")

@@ -281,6 +281,20 @@ async def test_of_everything_each_hears_what_they_may_see_and_want(
     assert chosen["node"]["ref"]
 
 
+async def test_a_store_that_goes_live_is_heard_of(
+    client: Client, gql: GraphQL, make: Make, services: Services
+) -> None:
+    store, key = await make.store(), await make.key()
+    live = """mutation ($id: ID!) { updateStore(id: $id, changes: {status: LIVE}) {
+      errors { code } } }"""
+    async with subscribed(client, key, EVENTS, topics=["store.published"]) as socket:
+        await attached(services, 1)
+        await gql.done(live, key=key, id=gid(store))
+        heard = await socket.next()
+
+    assert (heard["topic"], heard["node"]) == ("store.published", {"id": gid(store)})
+
+
 async def test_topics_that_are_none_are_refused(client: Client, make: Make) -> None:
     async with subscribed(client, await make.key(), EVENTS, topics=["order.vanished"]) as socket:
         payload = await socket.payload()

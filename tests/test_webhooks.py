@@ -5,15 +5,12 @@ import base64
 import hashlib
 import hmac
 import json
-from collections import deque
-from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from aiohttp import web
-from aiohttp.test_utils import TestServer
 from sqlalchemy import func, select
 
 from db import models
@@ -25,6 +22,7 @@ from resolvers.events import EventRecord, number
 from resolvers.services import Services
 from resolvers.webhooks import DEFAULT, Message
 from tests.kit import GraphQL, Key, Make, gid
+from tests.receivers import Clock, Post, Receiver
 
 PATIENCE = 20.0
 BACKOFF = DEFAULT.backoff
@@ -38,74 +36,10 @@ LOG = """{ webhookDeliveries(sort: ID_ASC) { nodes {
   endpoint { id } order { id } store { id } } } }"""
 
 
-@dataclass
-class Receiver:
-    """Somebody's server: answers with the planned statuses, then with 204."""
-
-    url: str = ""
-    plan: deque[int] = field(default_factory=deque)
-    seen: list[tuple[dict[str, str], str]] = field(default_factory=list)
-    came: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def handle(self, request: web.Request) -> web.Response:
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        self.seen.append((headers, await request.text()))
-        self.came.set()
-        status = self.plan.popleft() if self.plan else 204
-        return web.Response(status=status, headers={"Location": "/"}, text="\x00heard")
-
-    @property
-    def bodies(self) -> list[Any]:
-        return [json.loads(body) for _, body in self.seen]
-
-
-@pytest.fixture
-async def receiver() -> AsyncGenerator[Receiver]:
-    made = Receiver()
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", made.handle)
-    async with TestServer(app) as server:
-        made.url = str(server.make_url("/hook"))
-        yield made
-
-
-@dataclass
-class Clock:
-    """Time that passes when a test says so."""
-
-    now: datetime = datetime(2026, 5, 23, 12, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def pass_(self, seconds: float) -> None:
-        self.now += timedelta(seconds=seconds)
-
-
 @pytest.fixture
 def clock(services: Services) -> Clock:
     services.clock = clock = Clock()
     return clock
-
-
-@dataclass
-class Post:
-    """A courier that makes its rounds when a test says so."""
-
-    services: Services
-    courier: Courier
-
-    async def turn(self) -> int:
-        await number(self.services.database)
-        return await self.courier.turn()
-
-
-@pytest.fixture
-async def post(services: Services, clock: Clock) -> AsyncGenerator[Post]:
-    http = OutboundHttp(private_addresses=True, timeout=1)
-    yield Post(services, Courier(services, http))
-    await http.close()
-    assert clock() is not None
 
 
 @dataclass

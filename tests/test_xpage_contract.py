@@ -19,7 +19,8 @@ from resolvers.services import Limit, Services
 from rest_compat.dialect import Internal
 from rest_compat.xpage import contract
 from rest_compat.xpage.failure import STATUS
-from tests.kit import Installed, Make, Rest, xpage_door
+from tests.doors import xpage_door
+from tests.kit import Installed, Make, Rest
 
 OPERATIONS = contract().operations
 DOCUMENTED = [

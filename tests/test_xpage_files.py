@@ -12,7 +12,8 @@ from PIL import ExifTags
 from app.settings import Settings
 from db import models
 from resolvers.services import Services
-from tests.kit import Installed, Make, Reply, Rest, everything, stored, xpage_door
+from tests.doors import xpage_door
+from tests.kit import Installed, Make, Reply, Rest, everything, stored
 from tests.pictures import CAMERA, LYING, animation, exif, picture, pixels, told
 
 PDF = b"%PDF-1.7\nnot much of one"

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.credentials import DemoKeys
 from app.seed import (
+    accounts,
     apps,
     history,
     landing_pages,
@@ -20,6 +21,7 @@ from app.seed import (
     records,
     reviews,
     shop,
+    storefronts,
     tenants,
     trade,
     wholesale,
@@ -69,6 +71,8 @@ async def run(
     ``keep`` gets the keys just before everything is committed: whatever happens, there is no demo
     without its credentials. Raises ``NotEmpty``.
     """
+    password = accounts.new_password()
+    kept = await services.passwords.hash(password)
     async with services.database.write() as tx:
         connection = await tx.connection()
         if not services.database.is_sqlite:  # SQLite has locked out other writers already
@@ -78,9 +82,12 @@ async def run(
         rng = Random(2026)  # noqa: S311 - the demo is meant to be the same each time
         rows = Rows(rng, reserved=RESERVED)
         sowing = Sowing(rng, services.clock(), scale, rows, services.vault)
-        keys = _sow(sowing, SimulatedChain(services.database, {}))
+        owner, keys = _sow(sowing, SimulatedChain(services.database, {}))
+        keys = replace(keys, account=accounts.account(sowing, owner, password, kept))
         await rows.write(connection, progress)
         await connection.execute(customer_figures.latest_orders())  # each row refers to the other
+        for key, content in sowing.stored:
+            await services.storage.put(key, content)
         if keep is not None:
             keep(keys)
     services.events.wake()
@@ -92,7 +99,7 @@ async def _is_empty(connection: AsyncConnection) -> bool:
     return found.first() is None
 
 
-def _sow(sowing: Sowing, chain: SimulatedChain) -> DemoKeys:
+def _sow(sowing: Sowing, chain: SimulatedChain) -> tuple[Tenant, DemoKeys]:
     mine = tenants.tenant(
         sowing, "Harbourline Trading", plan=Plan.PRO,
         people={"Ines Halvorsen": Role.OWNER, "Tom Achterberg": Role.ADMIN,
@@ -119,7 +126,15 @@ def _sow(sowing: Sowing, chain: SimulatedChain) -> DemoKeys:
     _other_tenant(sowing, other)
     history.outbox(sowing)
     history.webhook_history(sowing, home)
-    return replace(issued.clear, app=apps.app(sowing, mine, home))
+    _storefront(sowing)
+    return mine, replace(issued.clear, app=apps.app(sowing, mine, home))
+
+
+def _storefront(sowing: Sowing) -> None:
+    """The store that sells one thing, as those of instxnt do."""
+    [store] = [each for each in sowing.rows.of(Store) if each.subdomain == "ember-one"]
+    [lamp] = [each for each in sowing.rows.of(models.Product) if each.store_id == store.id]
+    storefronts.storefront(sowing, store, lamp)
 
 
 def _open_books(sowing: Sowing, mine: Tenant) -> Books:

@@ -20,9 +20,11 @@ R = TypeVar("R", bound=Base)
 CHUNK = 2000
 # Parents first: foreign keys are checked with every statement.
 IN_ORDER: tuple[type[Base], ...] = (
-    models.Organization, models.User, models.Membership, models.Store, models.StoreSetting,
+    models.Organization, models.User, models.Membership, models.Session,
+    models.Store, models.StoreSetting,
     models.Domain, models.ApiKey, models.App, models.AppInstallation, models.AppToken,
-    models.Brand, models.Category, models.Product, models.Option, models.Property,
+    models.File, models.FileLink, models.Visit,
+    models.Brand, models.Category, models.Product, models.Option, models.Property, models.FaqEntry,
     models.Variant, models.Offer, models.LandingPage, models.Customer, models.Review, models.Order,
     models.Delivery, models.OrderLine, models.StockItem, models.Return, models.ReturnLine,
     models.Account, models.Transfer, models.LedgerEntry, models.Payment, models.Refund,

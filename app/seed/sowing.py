@@ -24,6 +24,8 @@ class Sowing:
     scale: float
     rows: Rows
     vault: Vault
+    stored: list[tuple[str, bytes]] = field(default_factory=list[tuple[str, bytes]])
+    """The bytes of files, with the keys under which they are stored."""
     _slugs: set[tuple[int, str]] = field(default_factory=set[tuple[int, str]])
 
     def count(self, at_scale_1: int) -> int:

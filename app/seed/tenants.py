@@ -32,7 +32,7 @@ class Issued:
 
 
 def tenant(sowing: Sowing, name: str, *, plan: Plan, people: dict[str, Role]) -> Tenant:
-    """An organization with its people, the owner first. Nobody has a password yet."""
+    """An organization with its people, the owner first. Nobody has a password here."""
     created_at = sowing.ago(days=430)
     slug = slug_of(name.split(maxsplit=1)[0], otherwise="tenant")
     owner = sowing.rows.add(Organization(name=name, slug=slug, plan=plan, created_at=created_at))

@@ -19,10 +19,16 @@ def append_only(table: str) -> None:
     """Make UPDATE and DELETE of the table's rows fail.
 
     A revision that copies such a table (SQLite's way of changing one) loses the triggers with the
-    old table, and calls this again.
+    old table, and calls ``append_only_again``.
     """
     for statement in _triggers(table):
         op.execute(statement)
+
+
+def append_only_again(table: str) -> None:
+    """For a revision that has changed such a table in a way for which SQLite copies it."""
+    if _on_sqlite():
+        append_only(table)
 
 
 def _triggers(table: str) -> list[str]:

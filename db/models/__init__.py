@@ -12,6 +12,14 @@ from db.models.balances import (
     Transfer,
     TransferKind,
 )
+from db.models.checkouts import (
+    CheckoutSession,
+    CheckoutStatus,
+    ConnectedAccount,
+    Dispute,
+    ProviderEvent,
+    SimulatedCheckout,
+)
 from db.models.customers import Customer, Review, ReviewStatus, SubscriptionStatus
 from db.models.events import (
     AuditEntry,
@@ -41,11 +49,21 @@ from db.models.orders import (
     Return,
     ReturnLine,
 )
-from db.models.organizations import ApiKey, Membership, Organization, Plan, Role, Session, User
+from db.models.organizations import (
+    ApiKey,
+    Membership,
+    Organization,
+    Plan,
+    Role,
+    Session,
+    User,
+    UserIdentity,
+)
 from db.models.products import (
     Brand,
     BrandRole,
     Category,
+    FaqEntry,
     Offer,
     Option,
     Product,
@@ -57,6 +75,7 @@ from db.models.products import (
 )
 from db.models.shipping_carriers import CarrierStatus, ShippingCarrier
 from db.models.stores import Store, StoreSetting, StoreStatus
+from db.models.visits import Visit
 
 __all__ = [
     "Account",
@@ -71,14 +90,19 @@ __all__ = [
     "CarrierStatus",
     "Category",
     "ChainTransfer",
+    "CheckoutSession",
+    "CheckoutStatus",
     "CodType",
+    "ConnectedAccount",
     "Consumer",
     "Customer",
     "Delivery",
     "DeliveryStatus",
     "Deposit",
+    "Dispute",
     "Domain",
     "Event",
+    "FaqEntry",
     "File",
     "FileLink",
     "FulfillmentStatus",
@@ -102,6 +126,7 @@ __all__ = [
     "Product",
     "ProductStatus",
     "Property",
+    "ProviderEvent",
     "Refund",
     "RefundLine",
     "RefundStatus",
@@ -112,6 +137,7 @@ __all__ = [
     "Role",
     "Session",
     "ShippingCarrier",
+    "SimulatedCheckout",
     "StockItem",
     "StockItemState",
     "Store",
@@ -123,7 +149,9 @@ __all__ = [
     "Transfer",
     "TransferKind",
     "User",
+    "UserIdentity",
     "Variant",
+    "Visit",
     "WebhookDelivery",
     "WebhookEndpoint",
     "WebhookStatus",

@@ -19,6 +19,7 @@ class AccountRole(StrEnum):
     DEPOSITS = "deposits"
     SALES = "sales"
     ADJUSTMENTS = "adjustments"
+    FEES = "fees"
 
 
 class TransferKind(StrEnum):
@@ -26,6 +27,8 @@ class TransferKind(StrEnum):
     PURCHASE = "purchase"
     REFUND = "refund"
     ADJUSTMENT = "adjustment"
+    PAYMENT = "payment"
+    FEE = "fee"
 
 
 class Account(Keyed, Tenant, Edited, Base, kw_only=True):

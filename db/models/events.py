@@ -52,13 +52,17 @@ class Consumer(Keyed, Base, kw_only=True):
 
 
 class WebhookEndpoint(Keyed, InStore, Edited, Base, kw_only=True):
-    """An address that wants to hear of some topics. The signing secret is encrypted."""
+    """An address that wants to hear of some topics. The signing secret is encrypted.
+
+    ``format`` names in whose words it is told: "storegraph", or a dialect's.
+    """
 
     __tablename__ = "webhook_endpoint"
 
     url: Mapped[str]
     topics: Mapped[list[str]] = mapped_column(default_factory=list[str])
     secret_encrypted: Mapped[str]
+    format: Mapped[str] = mapped_column(default="storegraph")
     active: Mapped[bool] = mapped_column(default=True)
     description: Mapped[str | None] = mapped_column(default=None)
 
@@ -80,7 +84,7 @@ class WebhookDelivery(Keyed, InStore, Edited, Base, kw_only=True):
 
     __tablename__ = "webhook_delivery"
     __table_args__ = (
-        UniqueConstraint("event_id", "endpoint_id"),
+        UniqueConstraint("event_id", "endpoint_id", "topic"),
         UniqueConstraint("event_id", "installation_id"),
         Index("ix_webhook_delivery_due", "status", "next_attempt_at"),
     )

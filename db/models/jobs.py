@@ -23,7 +23,8 @@ class JobStatus(StrEnum):
 class Job(Keyed, Tenant, Edited, Base, kw_only=True):
     """One piece of work. ``kind`` names the code; ``run`` counts fresh starts by retry.
 
-    ``progress`` is percent. ``lease_until`` is renewed by whoever runs it: past it, the work is
+    ``progress`` is percent. ``usage`` is what it took of outside services ({model, input_tokens,
+    output_tokens, cost}). ``lease_until`` is renewed by whoever runs it: past it, the work is
     picked up again by somebody else.
     """
 
@@ -48,6 +49,7 @@ class Job(Keyed, Tenant, Edited, Base, kw_only=True):
     run: Mapped[int] = mapped_column(default=1)
     input: Mapped[dict[str, Any]] = mapped_column(default_factory=dict[str, Any])
     output: Mapped[dict[str, Any] | None] = mapped_column(default=None)
+    usage: Mapped[dict[str, Any] | None] = mapped_column(default=None)
     error_code: Mapped[str | None] = mapped_column(default=None)
     error_message: Mapped[str | None] = mapped_column(default=None)
     lease_until: Mapped[datetime | None] = mapped_column(default=None)

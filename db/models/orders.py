@@ -50,8 +50,11 @@ class PaymentMethod(StrEnum):
 
 
 class RefundStatus(StrEnum):
+    """FAILED: the money did not go back, and the order does not count it any more."""
+
     PENDING = "pending"
     REFUNDED = "refunded"
+    FAILED = "failed"
 
 
 class PaymentProvider(Keyed, InStore, Edited, Base, kw_only=True):
@@ -208,11 +211,15 @@ class Payment(Keyed, InStore, Base, kw_only=True):
 class Refund(Keyed, InStore, Base, kw_only=True):
     """Money that goes back. Refunds of an order never exceed what was paid for it.
 
-    It is pending until the money has arrived; the order counts it from the start.
+    It is pending until the money has arrived; the order counts it from the start. ``reference`` is
+    what the provider calls it through whom it goes.
     """
 
     __tablename__ = "refund"
-    __table_args__ = (CheckConstraint("amount > 0", name="amount"),)
+    __table_args__ = (
+        UniqueConstraint("order_id", "reference"),
+        CheckConstraint("amount > 0", name="amount"),
+    )
 
     uuid: Mapped[UUID] = mapped_column(default_factory=uuid7, unique=True, init=False)
     order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"), index=True)
@@ -222,6 +229,7 @@ class Refund(Keyed, InStore, Base, kw_only=True):
     amount: Mapped[int]
     currency: Mapped[str]
     reason: Mapped[str | None] = mapped_column(default=None)
+    reference: Mapped[str | None] = mapped_column(default=None)
     status: Mapped[RefundStatus] = mapped_column(
         statuses(RefundStatus, name="status"), default=RefundStatus.PENDING
     )

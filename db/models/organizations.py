@@ -42,6 +42,17 @@ class User(Keyed, Edited, Deletable, Base, kw_only=True):
     password_hash: Mapped[str | None] = mapped_column(default=None)
 
 
+class UserIdentity(Keyed, Base, kw_only=True):
+    """A user as another service knows them: ``subject`` is their unchanging name there."""
+
+    __tablename__ = "user_identity"
+    __table_args__ = (UniqueConstraint("provider", "subject"),)
+
+    user_id: Mapped[int] = mapped_column(ForeignKey("app_user.id"), index=True)
+    provider: Mapped[str]
+    subject: Mapped[str]
+
+
 class Membership(Keyed, Tenant, Base, kw_only=True):
     """What a user may do in an organization."""
 
@@ -53,7 +64,11 @@ class Membership(Keyed, Tenant, Base, kw_only=True):
 
 
 class Session(Keyed, Tenant, Base, kw_only=True):
-    """A browser that is logged in. The cookie's value is kept as a hash only."""
+    """A browser that is logged in. The cookie's value is kept as a hash only.
+
+    ``user_agent`` and ``address`` are those of the log-in, so that its owner can tell it from
+    others.
+    """
 
     __tablename__ = "session"
 
@@ -61,6 +76,8 @@ class Session(Keyed, Tenant, Base, kw_only=True):
     token_hash: Mapped[str] = mapped_column(unique=True)
     expires_at: Mapped[datetime] = mapped_column(index=True)
     revoked_at: Mapped[datetime | None] = mapped_column(default=None)
+    user_agent: Mapped[str | None] = mapped_column(default=None)
+    address: Mapped[str | None] = mapped_column(default=None)
 
 
 class ApiKey(Keyed, Tenant, Edited, Base, kw_only=True):

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Table, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Table, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.base import Base, Deletable, Edited, Keyed, statuses
@@ -67,6 +67,8 @@ class Product(Keyed, InStore, Edited, Deletable, Base, kw_only=True):
     ``price_min``, ``price_max``, ``stock`` (micro-units, units) and the review figures are sums
     over its rows, written in the transaction that changes those; lists filter and sort by them.
     So are the words in ``search_text``, of its own text and of its variants' SKUs.
+    ``description_html`` is a text of its own beside ``description``, sanitised before it is kept.
+    ``is_primary`` marks the one product of a single-product storefront.
     """
 
     __tablename__ = "product"
@@ -78,6 +80,13 @@ class Product(Keyed, InStore, Edited, Deletable, Base, kw_only=True):
         Index("ix_product_newest", "organization_id", "created_at", "id"),
         Index("ix_product_store_created", "store_id", "created_at", "id"),
         Index("ix_product_store_price", "store_id", "price_min", "id"),
+        Index(
+            "uq_product_primary",
+            "store_id",
+            unique=True,
+            sqlite_where=text("is_primary AND deleted_at IS NULL"),
+            postgresql_where=text("is_primary AND deleted_at IS NULL"),
+        ),
     )
 
     uuid: Mapped[UUID] = mapped_column(default_factory=uuid7, unique=True, init=False)
@@ -95,6 +104,9 @@ class Product(Keyed, InStore, Edited, Deletable, Base, kw_only=True):
     min_quantity: Mapped[int] = mapped_column(default=1)
     page_title: Mapped[str | None] = mapped_column(default=None)
     meta_description: Mapped[str | None] = mapped_column(default=None)
+    description_html: Mapped[str | None] = mapped_column(default=None)
+    keywords: Mapped[list[str]] = mapped_column(default_factory=list[str])
+    is_primary: Mapped[bool] = mapped_column(default=False)
     attributes: Mapped[dict[str, Any]] = mapped_column(default_factory=dict[str, Any])
     currency: Mapped[str] = mapped_column(default="USD")
     price_min: Mapped[int] = mapped_column(default=0)
@@ -132,6 +144,18 @@ class Property(Keyed, InStore, Base, kw_only=True):
     product_id: Mapped[int] = mapped_column(ForeignKey("product.id"))
     name: Mapped[str]
     value: Mapped[str]
+    position: Mapped[int] = mapped_column(default=0)
+
+
+class FaqEntry(Keyed, InStore, Base, kw_only=True):
+    """A question that buyers of a product ask, and the answer to it."""
+
+    __tablename__ = "faq_entry"
+    __table_args__ = (Index("ix_faq_entry_product", "product_id", "position", "id"),)
+
+    product_id: Mapped[int] = mapped_column(ForeignKey("product.id"))
+    question: Mapped[str]
+    answer: Mapped[str]
     position: Mapped[int] = mapped_column(default=0)
 
 

@@ -1,5 +1,6 @@
 """Stores and their settings."""
 
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -18,7 +19,11 @@ class StoreStatus(StrEnum):
 
 
 class Store(Keyed, Tenant, Edited, Deletable, Base, kw_only=True):
-    """A shop. ``currency`` is what its prices are kept in unless a variant says otherwise."""
+    """A shop. ``currency`` is what its prices are kept in unless a variant says otherwise.
+
+    From ``erasure_began_at`` on a deleted one cannot be brought back; at ``erased_at`` nothing was
+    left of it but what the ledger refers to.
+    """
 
     __tablename__ = "store"
     __table_args__ = (
@@ -40,6 +45,8 @@ class Store(Keyed, Tenant, Edited, Deletable, Base, kw_only=True):
     )
     currency: Mapped[str] = mapped_column(default="USD")
     wholesale: Mapped[bool] = mapped_column(default=False)
+    erasure_began_at: Mapped[datetime | None] = mapped_column(default=None, init=False)
+    erased_at: Mapped[datetime | None] = mapped_column(default=None, init=False)
 
 
 class StoreSetting(Keyed, Tenant, Edited, Base, kw_only=True):

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from db.models import Customer, Delivery, Order, OrderLine
+from db.models import Customer, Delivery, Order, OrderLine, RefundStatus
 from resolvers import addresses, customers, deliveries, fetch, order_lines, orders, refunds, returns
 from resolvers.contacts import BILLING, NAMES
 from resolvers.context import Context
@@ -127,6 +127,8 @@ async def _parts(ctx: Context, ids: dict[int, str]) -> dict[int, dict[str, Any]]
     sent = await fetch.rows_of(ctx, deliveries.of_orders, keys, {}, (Delivery.id,))
     back = await fetch.rows_of(ctx, returns.of_orders, keys, {}, return_views.COLUMNS)
     repaid = await fetch.rows_of(ctx, refunds.of_orders, keys, {}, refund_views.COLUMNS)
+    # The contract has no word for a refund that came to nothing: to apps there was none.
+    repaid = [[row for row in rows if row.status is not RefundStatus.FAILED] for rows in repaid]
     lines = await order_line_views.of_lines(ctx, _keys(bought))
     parcels = [*_keys(sent), *_given(row.delivery_id for rows in back for row in rows)]
     shown_parcels = await delivery_views.of_deliveries(ctx, parcels, lines=lines)
