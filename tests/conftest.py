@@ -107,14 +107,19 @@ async def database(database_url: str) -> AsyncGenerator[Database]:
     await opened.close()
 
 
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
+@pytest.fixture(scope="session")
+def common_settings() -> Settings:
+    """Reading them takes longer than many a test."""
     return Settings(
-        data_dir=tmp_path,
         introspection=True,
         admin_token="admin-token-of-tests",
         compiled_queries=os.environ.get("STOREGRAPH_TEST_COMPILED") != "0",
     )
+
+
+@pytest.fixture
+def settings(common_settings: Settings, tmp_path: Path) -> Settings:
+    return common_settings.model_copy(update={"data_dir": tmp_path})
 
 
 @pytest.fixture

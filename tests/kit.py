@@ -5,6 +5,7 @@ import hmac
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cache
 from inspect import signature
 from io import BytesIO
 from typing import Any, Protocol, TypeVar
@@ -15,7 +16,7 @@ import orjson
 from aiohttp import FormData, web
 from aiohttp.test_utils import TestClient
 from sqlalchemy import Enum as SqlEnum
-from sqlalchemy import case, func, select
+from sqlalchemy import Select, case, func, select
 from yarl import URL
 
 from db import models
@@ -588,17 +589,27 @@ async def everything(services: Services) -> dict[str, list[Any]]:
     Without what the feed writes in the background: the positions of events.
     """
     async with services.database.read() as connection:
-        found: dict[str, list[Any]] = {}
-        for table in Base.metadata.tables.values():
-            columns = [
-                column
-                for column in table.columns
-                if (table.name, column.name) != ("event", "position")
-            ]
-            key = table.primary_key.columns.values()
-            rows = await connection.execute(select(*columns).order_by(*key))
-            found[table.name] = [tuple(row) for row in rows]
-        return found
+        return {
+            name: [tuple(row) for row in await connection.execute(rows)] for name, rows in _tables()
+        }
+
+
+@cache
+def _tables() -> list[tuple[str, Select[Any]]]:
+    """The statement that reads each table whole; a statement that is kept is compiled once."""
+    return [
+        (
+            table.name,
+            select(
+                *(
+                    column
+                    for column in table.columns
+                    if (table.name, column.name) != ("event", "position")
+                )
+            ).order_by(*table.primary_key.columns.values()),
+        )
+        for table in Base.metadata.tables.values()
+    ]
 
 
 async def events(services: Services, topic: str) -> list[models.Event]:
