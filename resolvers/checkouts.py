@@ -22,6 +22,7 @@ from resolvers import (
     currencies,
     idempotency,
     orders,
+    primary_products,
     settlements,
     stock,
     transitions,
@@ -259,17 +260,14 @@ async def _bought(
 
 
 def _first_variant(viewer: Viewer, store: models.Store) -> Select[Any]:
-    """Of the primary product; of the oldest one where none is marked."""
+    """Of the primary product and of no other, whether or not that is on sale."""
+    primary: Any = primary_products.of_stores.build(visible(viewer, Product))
+    of_store = primary.where(Product.store_id == store.id).with_only_columns(Product.id)
     return (
         visible(viewer, Variant)
         .with_only_columns(Variant.id)
-        .join(Product, Product.id == Variant.product_id)
-        .where(
-            Variant.store_id == store.id,
-            Product.deleted_at.is_(None),
-            Product.status == models.ProductStatus.ACTIVE,
-        )
-        .order_by(Product.is_primary.desc(), Product.id, Variant.position, Variant.id)
+        .where(Variant.product_id.in_(of_store))
+        .order_by(Variant.position, Variant.id)
         .limit(1)
     )
 

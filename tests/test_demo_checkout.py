@@ -92,6 +92,25 @@ async def test_a_session_keeps_the_goods_and_is_paid_once(
     await check_books(services)
 
 
+async def test_nothing_else_is_sold_where_the_primary_product_is_not_on_sale(
+    shop: Shop, instxnt: Rest, services: Services
+) -> None:
+    other = await shop.make.product(shop.store, price="1.00")
+    named = wire.variant_id((await shop.make.only_variant(other)).uuid)
+    async with services.database.write() as tx:
+        product = await tx.get_one(models.Product, shop.product.id)
+        product.is_primary, product.status = True, models.ProductStatus.DRAFT
+    before = await everything(services)
+
+    refused = await shop.ask(instxnt)
+
+    assert (refused.status, refused.body["code"]) == (404, "not_found")
+    # The simulated account's row comes about when somebody first asks for it.
+    assert {**await everything(services), "connected_account": []} == before
+    await shop.opened(instxnt, variant_id=named)
+    assert (await only_order(services)).total == 1_000_000
+
+
 async def test_pressing_pay_twice_at_once_pays_once(
     shop: Shop, instxnt: Rest, services: Services
 ) -> None:
