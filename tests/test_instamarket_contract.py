@@ -17,6 +17,7 @@ from rest_compat.instamarket import contract
 from rest_compat.instamarket.failure import STATUS
 from tests.doors import instamarket_door
 from tests.kit import Key, Make, Rest, fund
+from tests.limiters import Busy
 
 DOCUMENTED = [
     (operation.id, int(status))
@@ -26,11 +27,6 @@ DOCUMENTED = [
 ADMIN = {"Authorization": "Bearer admin-token-of-tests"}
 ONCE = {"Idempotency-Key": "once"}
 BY_KEY = [each.id for each in contract().operations if each.id != "list_audit_entries"]
-
-
-class Busy(MemoryLimiter):
-    async def hit(self, limit: Limit, scope: str, cost: int = 1) -> int:
-        return 17
 
 
 class Down(MemoryLimiter):

@@ -6,15 +6,10 @@ import pytest
 from schemathesis import GenerationMode
 
 from db import models
-from providers.memory import MemoryLimiter
-from resolvers.services import Limit, Services
+from resolvers.services import Services
 from tests.fuzzing import EXAMPLES, fuzz
 from tests.kit import Make, Rest, fund
-
-
-class Unlimited(MemoryLimiter):
-    async def hit(self, limit: Limit, scope: str, cost: int = 1) -> int:
-        return 0
+from tests.limiters import Unlimited
 
 
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])

@@ -17,13 +17,14 @@ from providers.memory import MemoryLimiter
 from resolvers import fetch
 from resolvers.errors import StoreError
 from resolvers.keys import parse_prefixed_id
-from resolvers.services import Limit, Services
+from resolvers.services import Services
 from rest_compat.dialect import Internal
 from rest_compat.instxnt import contract
 from rest_compat.instxnt.failure import STATUS
 from rest_compat.instxnt.wire import order_id, store_id
 from tests.doors import instxnt_door
 from tests.kit import Make, Rest
+from tests.limiters import Busy
 from tests.sellers import PASSWORD, Browser, Seller, browser, seller
 
 OPERATIONS = contract().operations
@@ -35,11 +36,6 @@ DOCUMENTED = [
     if status != "500"  # what nobody can bring about by asking
 ]
 NOWHERE = {"store_id": "st_abc123", "order_id": "or_xyz789", "job_id": "jb_xyz789"}
-
-
-class Busy(MemoryLimiter):
-    async def hit(self, limit: Limit, scope: str, cost: int = 1) -> int:
-        return 17
 
 
 def picture() -> FormData:

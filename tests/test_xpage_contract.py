@@ -15,23 +15,19 @@ from app.settings import Settings
 from db import models
 from providers.memory import MemoryLimiter
 from resolvers.errors import StoreError
-from resolvers.services import Limit, Services
+from resolvers.services import Services
 from rest_compat.dialect import Internal
 from rest_compat.xpage import contract
 from rest_compat.xpage.failure import STATUS
 from tests.doors import xpage_door
 from tests.kit import Installed, Make, Rest
+from tests.limiters import Busy
 
 OPERATIONS = contract().operations
 DOCUMENTED = [
     (operation.id, int(status)) for operation in OPERATIONS for status in operation.responses
 ]
 BASE = "/xpage/api/apps/v1"
-
-
-class Busy(MemoryLimiter):
-    async def hit(self, limit: Limit, scope: str, cost: int = 1) -> int:
-        return 17
 
 
 def picture() -> bytes:

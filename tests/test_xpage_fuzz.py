@@ -5,15 +5,10 @@ import asyncio
 import pytest
 from schemathesis import GenerationMode
 
-from providers.memory import MemoryLimiter
-from resolvers.services import Limit, Services
+from resolvers.services import Services
 from tests.fuzzing import EXAMPLES, fuzz
 from tests.kit import Make, Rest
-
-
-class Unlimited(MemoryLimiter):
-    async def hit(self, limit: Limit, scope: str, cost: int = 1) -> int:
-        return 0
+from tests.limiters import Unlimited
 
 
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
