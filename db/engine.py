@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any
+from weakref import WeakSet
 
 import orjson
 from sqlalchemy import Connection, event
@@ -85,6 +86,29 @@ class Database:
         await self.writing.dispose()
 
 
+class SqliteConnection(sqlite3.Connection):
+    """Ends with ``close`` whatever was begun on it.
+
+    Python's own would close the file no sooner than the last statement is gone that was not read to
+    its end, and would hold its locks as long. What a task was at when it was cancelled may live on
+    in the error's traceback, until somebody collects the garbage.
+    """
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self._cursors = WeakSet[sqlite3.Cursor]()
+
+    def cursor(self, *given: Any, **named: Any) -> Any:
+        made: Any = super().cursor(*given, **named)
+        self._cursors.add(made)
+        return made
+
+    def close(self) -> None:
+        for cursor in list(self._cursors):
+            cursor.close()
+        super().close()
+
+
 def connect(url: str, *, pool_size: int = 10, durable: bool = True) -> Database:
     """Open ``sqlite+aiosqlite:///…`` or ``postgresql+asyncpg://…`` (nothing is asked of it yet).
 
@@ -93,15 +117,13 @@ def connect(url: str, *, pool_size: int = 10, durable: bool = True) -> Database:
     """
     if url.startswith("sqlite"):
         reading = create_async_engine(
-            url,
-            pool_size=min(pool_size, READERS),
-            max_overflow=0,
-            pool_timeout=60,
-            **JSON_AS_ANSWERED,
-        )
+            url, pool_size=min(pool_size, READERS), max_overflow=0, pool_timeout=60,
+            connect_args={"factory": SqliteConnection}, **JSON_AS_ANSWERED,
+        )  # fmt: skip
         writing = create_async_engine(
-            url, pool_size=1, max_overflow=0, pool_timeout=120, **JSON_AS_ANSWERED
-        )
+            url, pool_size=1, max_overflow=0, pool_timeout=120,
+            connect_args={"factory": SqliteConnection}, **JSON_AS_ANSWERED,
+        )  # fmt: skip
         _configure_sqlite(reading, begin="BEGIN", durable=durable)
         _configure_sqlite(writing, begin="BEGIN IMMEDIATE", durable=durable)
         return Database(url, reading, writing)
