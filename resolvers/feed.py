@@ -188,7 +188,8 @@ class Feed:
         follower = Follower(interest.viewer, sharing.sink if sharing else None)
         # First attach, then read history: nothing falls between.
         with self._attached(follower, interest, sharing, position) as broadcast:
-            follower.revoked = follower.revoked or await self._is_revoked(interest.viewer)
+            if await self._is_revoked(interest.viewer):
+                follower.revoked = True  # else it is as it was: an event may have told it meanwhile
             follower.check()
             if after is not None:
                 await self._history.check(after)
@@ -257,14 +258,15 @@ class Feed:
         task.add_done_callback(self._tasks.discard)
 
     async def _is_revoked(self, viewer: Viewer) -> bool:
-        """Whether the credential was revoked before the subscriber could hear of it."""
+        """Whether the credential ended, or may less, before the subscriber could hear of it."""
         if viewer.api_key_id is not None:
             key = models.ApiKey
             good = select(key.id).where(key.id == viewer.api_key_id, key.revoked_at.is_(None))
         elif viewer.app_token_id is not None:
             token, app = models.AppToken, models.AppInstallation
             good = (
-                select(token.id)
+                select(app.permissions)
+                .select_from(token)
                 .join(app, (app.id == viewer.installation_id) & (app.status == ACTIVE))
                 .where(token.id == viewer.app_token_id, token.revoked_at.is_(None))
             )
@@ -276,7 +278,10 @@ class Feed:
         else:
             return False
         async with self._database.read() as connection:
-            return (await connection.execute(good)).first() is None
+            found = (await connection.execute(good)).scalar_one_or_none()
+        if viewer.app_token_id is not None and found is not None:
+            return not viewer.permissions.issubset(found)
+        return found is None
 
 
 def _ended(event: EventRecord) -> str | None:

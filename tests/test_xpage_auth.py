@@ -15,7 +15,10 @@ from db.base import now
 from db.models import InstallationStatus
 from jobs import retention
 from resolvers import app_tokens
+from resolvers.errors import Unauthenticated
+from resolvers.interests import Interest
 from resolvers.services import Services
+from resolvers.viewer import Viewer
 from rest_compat.dialect import Operation
 from rest_compat.xpage import contract
 from tests.desk import Clock
@@ -435,6 +438,57 @@ async def test_what_an_app_listens_to_ends_with_its_access(
             payload = await socket.payload()
 
     assert payload["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
+
+
+@pytest.mark.parametrize("moment", ["before it looks", "after it looked"])
+@pytest.mark.parametrize("how", [UNINSTALL, GRANT], ids=["uninstalled", "fewer permissions"])
+async def test_access_that_ends_while_somebody_begins_to_listen_is_not_overlooked(  # noqa: PLR0917
+    client: Client,
+    gql: GraphQL,
+    make: Make,
+    services: Services,
+    monkeypatch: pytest.MonkeyPatch,
+    how: str,
+    moment: str,
+) -> None:
+    app = await make.installed(await make.store())
+    key = await make.key()
+    feed = services.events
+    looks = feed._is_revoked  # noqa: SLF001
+
+    async def ends() -> None:
+        more = {"to": ["product:view"]} if how == GRANT else {}
+        await gql.done(how, key=key, id=gid(app.row), **more)
+        await feed.advance()
+
+    async def interrupted(viewer: Viewer) -> bool:
+        if moment == "before it looks":
+            await ends()
+            return await looks(viewer)
+        found = await looks(viewer)
+        await ends()
+        return found
+
+    monkeypatch.setattr(feed, "_is_revoked", interrupted)
+    async with subscribed(client, app, LIVE) as socket, asyncio.timeout(PATIENCE):
+        payload = await socket.payload()
+
+    assert payload["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
+
+
+async def test_whoever_may_less_than_when_they_were_looked_up_does_not_begin_to_listen(
+    make: Make, services: Services
+) -> None:
+    app = await make.installed(await make.store())
+    holder = await app_tokens.token_holder(services, app.clear)
+    viewer = await app_tokens.viewer_of(services, holder, None)
+    async with services.database.write() as tx:
+        row = await tx.get_one(models.AppInstallation, app.row.id)
+        row.permissions = ["product:view"]
+
+    with pytest.raises(Unauthenticated):
+        async with asyncio.timeout(PATIENCE):
+            await anext(services.events.follow(Interest(viewer, "order")))
 
 
 async def test_tokens_that_have_ended_are_swept_away(
