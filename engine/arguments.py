@@ -38,13 +38,15 @@ class Variables:
 
     __slots__ = ("_whole", "coerced")
 
-    def __init__(self, coerced: Mapping[str, Any], whole: Callable[[], Any]) -> None:
+    def __init__(
+        self, coerced: Mapping[str, Any], whole: Callable[[Mapping[str, Any]], Any]
+    ) -> None:
         self.coerced = coerced
         self._whole = whole
 
     def whole(self) -> Any:
         """The same as graphql-core has them."""
-        return self._whole()
+        return self._whole(self.coerced)
 
 
 class Arguments:
@@ -67,21 +69,21 @@ class Arguments:
         }
         is_plain = len(plain) == len(definitions) and all(plain.values())
 
-        def coerce(given: Mapping[str, Any]) -> Variables:
-            def whole() -> Any:
-                found = get_variable_values(self._core, definitions, dict(given), max_errors=1)
-                if isinstance(found, list):
-                    raise Irregular("variables")
-                return found
+        def whole(given: Mapping[str, Any]) -> Any:
+            found = get_variable_values(self._core, definitions, dict(given), max_errors=1)
+            if isinstance(found, list):
+                raise Irregular("variables")
+            return found
 
+        def coerce(given: Mapping[str, Any]) -> Variables:
             if is_plain:
                 for name, kind in plain.items():
                     if not _fits(given.get(name), kind):
                         break
                 else:
                     return Variables(given, whole)
-            found = whole()
-            return Variables(found.coerced, lambda: found)
+            found = whole(given)
+            return Variables(found.coerced, lambda _: found)
 
         return coerce
 

@@ -83,11 +83,11 @@ class Compiler:
             # Only now is it known which columns the statement has.
             unfinished.loop = f"for {unpacked(len(batch.columns))} in rows:"
             batch.shapings.append(Shaping(slot, unfinished.function(), unfinished.text))
-        levels: list[Batch | Deferred] = [*self._batches, *self._deferred]
-        for number, level in enumerate(levels):
+        for number, level in enumerate((*self._batches, *self._deferred)):
             level.number = number
         return Plan(
-            levels=levels,
+            batches=tuple(self._batches),
+            deferred=tuple(self._deferred),
             slots=self._slots,
             root=source.function(),
             root_source=source.text,

@@ -92,4 +92,4 @@ class Lookups:
                 value = compiled.params[name]
                 slots.append(Slot(None, process(value) if process else value, None))
         convert = [self._leaves.python(column) for column in statement.selected_columns]
-        return Sql(compiled.string, tuple(slots)), convert
+        return Sql.of(compiled.string, slots), convert

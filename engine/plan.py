@@ -126,12 +126,13 @@ class PageOf:
 
 @dataclass(slots=True, eq=False)
 class Plan:
-    """A compiled operation for one shape of scope. ``levels`` are in the order in which they run.
+    """A compiled operation for one shape of scope. Levels are run in the order of their numbers.
 
     ``permissions`` are what all its fields ask for: whoever lacks one is not for this plan.
     """
 
-    levels: list[Batch | Deferred]
+    batches: tuple[Batch, ...]
+    deferred: tuple[Deferred, ...]
     slots: int
     root: Callable[[Maps, list[Bound]], dict[str, Any]]
     root_source: str
@@ -142,6 +143,10 @@ class Plan:
     """The CPU time of its runs, lately; beyond all measure before the first."""
     runs: int = 0
 
+    @property
+    def levels(self) -> tuple[Batch | Deferred, ...]:
+        return (*self.batches, *self.deferred)
+
     def steps(self, variables: Any, scope: Mapping[str, Any]) -> Steps:
         """Answer one request: yields what to run, is sent the rows, returns the ``data``.
 
@@ -151,11 +156,13 @@ class Plan:
         is_timed = self.seconds == inf or not self.runs % TIMED
         started = thread_time() if is_timed else 0.0
         run = _Run(self, scope, variables)
-        for level in self.levels:
-            if isinstance(level, Batch):
-                yield from run.fetch(level)
-            else:
-                yield from run.load(level)
+        for batch in self.batches:
+            if batch.page is not None:
+                yield from run.turn(batch, batch.page)
+            elif (fetch := run.lookup(batch)) is not None:
+                run.rows[batch.number] = yield fetch
+        for level in self.deferred:
+            yield from run.load(level)
         answer = run.shaped()
         if is_timed:
             seconds, known = thread_time() - started, self.seconds
@@ -165,45 +172,54 @@ class Plan:
 
 class _Run:
     def __init__(self, plan: Plan, scope: Mapping[str, Any], variables: Any) -> None:
-        count = len(plan.levels)
+        count = len(plan.batches)
         self._plan = plan
         self._scope = scope
         self._maps: Maps = [None] * plan.slots
-        self._rows: list[Rows] = [NO_ROWS] * count
+        self.rows: list[Rows] = [NO_ROWS] * count
         self._more: list[set[Any]] = [set()] * count
         self._counts: list[Mapping[Any, int]] = [{}] * count
         self._bound: list[Bound] = [
             level.bound if isinstance(level.bound, Bound) else level.bound(variables)
-            for level in plan.levels
-            if isinstance(level, Batch)
+            for level in plan.batches
         ]
         self._given: list[Given] = [
             level.given if isinstance(level.given, Given) else level.given(variables)
-            for level in plan.levels
-            if isinstance(level, Deferred)
+            for level in plan.deferred
         ]
 
-    def fetch(self, batch: Batch) -> Steps:
+    def lookup(self, batch: Batch) -> Fetch | None:
+        """All rows of a batch's keys; None where there are no keys."""
         bound = self._bound[batch.number]
         keyed, keys = self._keys(batch, bound)
-        if keys is not None and not keys:
+        if not keys:
+            return None
+        shape = (keyed, bound.arguments)
+        sql = batch.statements.get(shape) or self._built(batch, bound, shape)
+        key = keys[0] if keyed == "single" else self._plan.binds.encode(keys)
+        return Fetch(sql.text, sql.arguments({**self._scope, KEYS: key}))
+
+    def turn(self, batch: Batch, page: Page) -> Steps:
+        """A page of each key's rows, or of the root's."""
+        bound = self._bound[batch.number]
+        window = bound.window
+        keyed, keys = self._keys(batch, bound)
+        if window is None or (keys is not None and not keys):
             return
-        values: dict[str, Any] = {**self._scope}
+        values: dict[str, Any] = {**self._scope, SIZE: window.size + page.looks_ahead}
         if keys is not None:
             values[KEYS] = keys[0] if keyed == "single" else self._plan.binds.encode(keys)
-        page, window = batch.page, bound.window
-        if page is not None and window is not None:
-            values[SIZE] = window.size + page.looks_ahead
-            for name, position in (("after", window.after), ("before", window.before)):
-                if position is not None:
-                    values[f"{name}_value"], values[f"{name}_key"] = position
-        if page is None or page.has_rows:
-            sql = self._sql(batch, bound, keyed)
+        for name, position in (("after", window.after), ("before", window.before)):
+            if position is not None:
+                values[f"{name}_value"], values[f"{name}_key"] = position
+        if page.has_rows:
+            shape = Shape.of(bound.arguments, window, keyed)
+            sql = batch.statements.get(shape) or self._built(batch, bound, shape)
             rows = yield Fetch(sql.text, sql.arguments(values))
-            if page is not None and page.looks_ahead and window is not None:
+            if page.looks_ahead:
                 rows = self._cut(batch, rows, window.size, keyed)
-            self._rows[batch.number] = rows
-        if page is not None and page.counts:
+            self.rows[batch.number] = rows
+        if page.counts:
             if keyed == "single":
                 values[KEYS] = self._plan.binds.encode(keys or ())
             counting = self._counting(batch, bound, keyed)
@@ -211,7 +227,7 @@ class _Run:
             self._counts[batch.number] = {None: found[0][0]} if keys is None else dict(found)
 
     def load(self, level: Deferred) -> Steps:
-        rows = self._rows[level.parent.number]
+        rows = self.rows[level.parent.number]
         wanted: dict[Row, Row] = {}
         for row in rows:
             key = tuple(row[place] for place in level.places)
@@ -230,10 +246,8 @@ class _Run:
 
     def shaped(self) -> dict[str, Any]:
         """The answer, from the deepest level up."""
-        for level in reversed(self._plan.levels):
-            if not isinstance(level, Batch):
-                continue
-            rows, window = self._rows[level.number], self._bound[level.number].window
+        for level in reversed(self._plan.batches):
+            rows, window = self.rows[level.number], self._bound[level.number].window
             if window is not None and window.backward:
                 rows = rows[::-1]
             for shaping in level.shapings:
@@ -264,7 +278,7 @@ class _Run:
             keys = bound.keys or ()
             return ("single" if len(keys) == 1 else "many"), keys
         at, each = batch.parent_key, batch.relation.each
-        found = {row[at] for row in self._rows[batch.parent.number]}
+        found = {row[at] for row in self.rows[batch.parent.number]}
         if each is not None:
             found = {key for value in found for key in each(value)}
         found.discard(None)
@@ -272,13 +286,12 @@ class _Run:
         single = len(found) == 1 and batch.relation.rows.kind is not Kind.VALUE
         return ("single" if single else "many"), list(found)
 
-    def _sql(self, batch: Batch, bound: Bound, keyed: str) -> Sql:
-        shape = Shape.of(bound.arguments, bound.window, keyed)
-        found = batch.statements.get(shape)
-        if found is None:
-            rows = batch.relation.rows
-            found = self._plan.builder.rows(rows, shape, bound.window, batch.columns)
-            _keep(batch.statements, shape, found)
+    def _built(self, batch: Batch, bound: Bound, key: Any) -> Sql:
+        """The rows' statement, kept under a key that tells it from the batch's others."""
+        shape = key if isinstance(key, Shape) else Shape.of(bound.arguments, None, key[0])
+        rows = batch.relation.rows
+        found = self._plan.builder.rows(rows, shape, bound.window, batch.columns)
+        _keep(batch.statements, key, found)
         return found
 
     def _counting(self, batch: Batch, bound: Bound, keyed: str) -> Sql:

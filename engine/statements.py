@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from operator import itemgetter
+from typing import Any, NamedTuple, cast
 
 import orjson
 from sqlalchemy import (
@@ -96,23 +97,35 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Sql:
-    """A statement as the driver takes it."""
+    """A statement as the driver takes it.
+
+    ``arguments`` makes what goes with its text of the values that are known by now.
+    """
 
     text: str
-    slots: tuple[Slot, ...]
+    arguments: Callable[[Mapping[str, Any]], tuple[Any, ...]]
 
-    def arguments(self, values: Mapping[str, Any]) -> tuple[Any, ...]:
-        found: list[Any] = []
-        for slot in self.slots:
-            if slot.name is not None:
-                value = values[slot.name]
-            elif slot.late is not None:
-                value = slot.late()
-            else:
-                found.append(slot.value)
-                continue
-            found.append(value if slot.process is None else slot.process(value))
-        return tuple(found)
+    @classmethod
+    def of(cls, text: str, slots: Sequence[Slot]) -> "Sql":
+        """With ``slots`` for its parameters, in their order."""
+        names = [slot.name for slot in slots if slot.name is not None and slot.process is None]
+        if len(names) == len(slots) > 1:
+            return cls(text, cast("Any", itemgetter(*names)))
+
+        def arguments(values: Mapping[str, Any]) -> tuple[Any, ...]:
+            found: list[Any] = []
+            for slot in slots:
+                if slot.name is not None:
+                    value = values[slot.name]
+                elif slot.late is not None:
+                    value = slot.late()
+                else:
+                    found.append(slot.value)
+                    continue
+                found.append(value if slot.process is None else slot.process(value))
+            return tuple(found)
+
+        return cls(text, arguments)
 
 
 class Shape(NamedTuple):
@@ -232,7 +245,7 @@ class Builder:
             dialect=self._dialect, compile_kwargs={"render_postcompile": True}
         )
         names: list[str] = compiled.positiontup
-        return Sql(compiled.string, tuple(self._slot(compiled, name) for name in names))
+        return Sql.of(compiled.string, [self._slot(compiled, name) for name in names])
 
     def _slot(self, compiled: Any, name: str) -> Slot:
         # ``x_1_2`` is the second of the values that ``x_1`` was given for an IN (...).

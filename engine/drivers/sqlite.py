@@ -35,10 +35,20 @@ class SqliteDriver:
         self._told, self._told_until = 0, 0.0
 
     async def run(self, steps: Steps, context: Any, *, light: bool) -> Any:
-        if light:
-            return await self._here(steps, context)
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, self._there, steps, context, loop)
+        if not light:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._threads, self._there, steps, context, loop)
+        connection, answer = self._connection(), None
+        try:
+            while True:
+                step = steps.send(answer)
+                if isinstance(step, Fetch):
+                    tell(step.text)
+                    answer = connection.execute(step.text, step.arguments).fetchall()
+                else:
+                    answer = await step.load(context)
+        except StopIteration as end:
+            return end.value
 
     async def rows(self, text: str, arguments: tuple[Any, ...]) -> list[Any]:
         tell(text)
@@ -56,19 +66,6 @@ class SqliteDriver:
         self._threads.shutdown()
         for connection in self._opened:
             connection.close()
-
-    async def _here(self, steps: Steps, context: Any) -> Any:
-        connection, answer = self._connection(), None
-        try:
-            while True:
-                step = steps.send(answer)
-                if isinstance(step, Fetch):
-                    tell(step.text)
-                    answer = connection.execute(step.text, step.arguments).fetchall()
-                else:
-                    answer = await step.load(context)
-        except StopIteration as end:
-            return end.value
 
     def _there(self, steps: Steps, context: Any, loop: asyncio.AbstractEventLoop) -> Any:
         connection, answer = self._connection(), None
