@@ -13,35 +13,34 @@ from resolvers.services import Services
 from resolvers.viewer import Viewer
 from rest_compat.instxnt.cookies import in_header
 
-INSTALLATION = "x-app-install-id"
-COOKIE = "cookie"
-CREDENTIALS = ("authorization", "x-api-key", INSTALLATION, COOKIE)
-_HEADERS = tuple((name, istr(name)) for name in CREDENTIALS)  # found without a look at their case
+# Looked for in a request's headers without a look at their case.
+AUTHORIZATION, API_KEY = istr("authorization"), istr("x-api-key")
+INSTALLATION, COOKIE = istr("x-app-install-id"), istr("cookie")
+CREDENTIALS = (AUTHORIZATION, API_KEY, INSTALLATION, COOKIE)
 USED_FOR = "/graphql"
 
 
 def credentials(headers: Mapping[str, object]) -> dict[str, str]:
     """The headers (or values of a ``connection_init``) that hold a credential, in lower case."""
-    if isinstance(headers, CIMultiDictProxy):
-        return {name: str(headers[header]) for name, header in _HEADERS if header in headers}
-    named = {str(name).lower(): value for name, value in headers.items()}
+    named: dict[str, object] = {}
+    for name, value in headers.items():
+        named.setdefault(str(name).lower(), value)
     return {name: str(named[name]) for name in CREDENTIALS if named.get(name) is not None}
 
 
 async def viewer_of(
-    services: Services, headers: Mapping[str, object], *, remote: str | None
+    services: Services, given: Mapping[str, str], *, remote: str | None
 ) -> Viewer | None:
     """The viewer of an ``Authorization: Bearer`` or ``X-API-Key`` header, or else of a cookie.
 
-    None without any. A bearer is an API key or an app's token, which may need ``X-App-Install-Id``
-    beside it. Counts a request of the key. Raises ``Unauthenticated`` for a credential that is not
-    valid, ``Forbidden`` where the key may not be used from ``remote``, or the token for the
-    installation.
+    ``given`` are a request's headers, or ``credentials`` of something else. None without any. A
+    bearer is an API key or an app's token, which may need ``X-App-Install-Id`` beside it. Counts a
+    request of the key. Raises ``Unauthenticated`` for a credential that is not valid, ``Forbidden``
+    where the key may not be used from ``remote``, or the token for the installation.
     """
-    given = credentials(headers)
-    key = given.get("x-api-key")
-    if key is None and "authorization" in given:
-        scheme, _, key = given["authorization"].partition(" ")
+    key = given.get(API_KEY)
+    if key is None and (authorization := given.get(AUTHORIZATION)) is not None:
+        scheme, _, key = authorization.partition(" ")
         if scheme.lower() != "bearer":
             raise Unauthenticated("use Authorization: Bearer, or X-API-Key")
         if key.strip().startswith(app_tokens.TOKEN_MARK):

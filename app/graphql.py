@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import Any, cast
@@ -21,6 +20,7 @@ from strawberry.types import ExecutionResult
 from strawberry.types.graphql import OperationType
 
 from app import incoming, uploads
+from app.answers import JsonAnswer
 from app.authentication import COOKIE, credentials, viewer_of
 from app.persisted import DocumentRefused, PersistedDocuments
 from app.refusals import refusal, refusal_of, refusal_of_document
@@ -43,6 +43,7 @@ CLOSING = 3.0
 _DATA = web.RequestKey("data", GraphQLRequestData)
 _CONTEXT = web.RequestKey("context", Context)
 Page = Callable[[web.Request], web.Response]
+Complete = Callable[[web.Request, web.StreamResponse], None]
 
 
 class View(EventStreams):
@@ -61,12 +62,14 @@ class View(EventStreams):
         *,
         allowed_origins: Sequence[str],
         page: Page | None,
+        complete: Complete = lambda _request, _response: None,
         execution: Execution | None = None,
         documents: PersistedDocuments | None = None,
         init_timeout: float = 10,
     ) -> None:
         """Without ``documents`` every request sends its own.
 
+        ``complete`` adds to a response what all have, where aiohttp does not see to it.
         ``init_timeout``: seconds in which a WebSocket must begin with ``connection_init``.
         """
         super().__init__(
@@ -80,6 +83,7 @@ class View(EventStreams):
         self._graph = schema
         self._services = services
         self._page = page
+        self._complete = complete
         self._execution = execution
         self._documents = documents or PersistedDocuments()
         self._sockets: WeakSet[web.WebSocketResponse] = WeakSet()
@@ -114,25 +118,26 @@ class View(EventStreams):
             )
         return self._wants_page(request)
 
-    async def _compiled(self, request: web.Request) -> web.Response | None:
+    async def _compiled(self, request: web.Request) -> web.StreamResponse | None:
         """The response, where there is a plan for it; past all that Strawberry's view would do."""
         accepted = request.headers.get(hdrs.ACCEPT, "")
         if self._execution is None or (EVENTS in accepted and _takes_events_alone(accepted)):
             return None
         remote = request.get(REMOTE)
         viewer = await viewer_of(self._services, request.headers, remote=remote)
-        context = request[_CONTEXT] = Context(self._services, viewer, request[REQUEST_ID], remote)
-        data = request[_DATA] = await self._read(request)
-        if data.query is None or data.protocol != "http":
-            return None
-        body = await self._execution.answer(
-            context, data.query, data.variables, data.operation_name
-        )
-        if body is None:
-            return None
-        return web.Response(
-            body=body, content_type=GRAPHQL_JSON if GRAPHQL_JSON in accepted else JSON
-        )
+        context = Context(self._services, viewer, request[REQUEST_ID], remote)
+        fields = await incoming.fields(request, self._services)
+        text = await self._documents.document_text(fields)
+        variables, name = fields.get("variables"), fields.get("operationName") or None
+        if EVENTS not in accepted or not self._is_subscription(text, name):
+            json = await self._execution.answer(context, text, variables, name)
+            if json is not None:
+                answer = JsonAnswer(json, GRAPHQL_JSON if GRAPHQL_JSON in accepted else JSON)
+                self._complete(request, answer)
+                return answer
+        request[_CONTEXT] = context
+        request[_DATA] = self._data(request, fields, text)
+        return None
 
     async def drain(self) -> None:
         """End all streams in a way that makes their clients come back, to another process."""
@@ -183,25 +188,36 @@ class View(EventStreams):
     async def parse_http_body(self, request: AsyncHTTPRequestAdapter) -> GraphQLRequestData:
         raw = cast("AiohttpHTTPRequestAdapter", request).request
         known = raw.get(_DATA)
-        return known if known is not None else await self._read(raw)
+        if known is not None:
+            return known
+        fields = await incoming.fields(raw, self._services)
+        return self._data(raw, fields, await self._documents.document_text(fields))
 
-    async def _read(self, request: web.Request) -> GraphQLRequestData:
+    def _data(
+        self, request: web.Request, fields: Mapping[str, Any], text: str
+    ) -> GraphQLRequestData:
         """The request, and whether its answer is to be one JSON or a stream of events.
 
         Clients that take both, such as urql, send all operations in one way: they get what fits.
         """
-        data = await incoming.read(request, "http", self._documents, self._services)
-        accepted = request.headers.get(hdrs.ACCEPT, "")
-        if EVENTS in accepted and (_takes_events_alone(accepted) or self._is_subscription(data)):
-            return replace(data, protocol="sse")
-        return data
+        accepted, name = request.headers.get(hdrs.ACCEPT, ""), fields.get("operationName") or None
+        streams = EVENTS in accepted and (
+            _takes_events_alone(accepted) or self._is_subscription(text, name)
+        )
+        return GraphQLRequestData(
+            query=text,
+            variables=fields.get("variables"),
+            operation_name=name,
+            extensions=fields.get("extensions"),
+            protocol="sse" if streams else "http",
+        )
 
-    def _is_subscription(self, data: GraphQLRequestData) -> bool:
+    def _is_subscription(self, text: str, operation_name: str | None) -> bool:
         try:
-            prepared = self._graph.documents.prepare(self._graph, data.query or "")
+            prepared = self._graph.documents.prepare(self._graph, text)
         except GraphQLError:
             return False
-        found = prepared.operation(data.operation_name)
+        found = prepared.operation(operation_name)
         return found is not None and found.is_subscription
 
     async def execute_single(  # noqa: PLR0917 - Strawberry calls it

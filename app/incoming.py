@@ -5,10 +5,8 @@ from types import NoneType
 from typing import Any, cast
 
 from aiohttp import hdrs, web
-from strawberry.http import GraphQLRequestData, GraphQLRequestProtocol
 
 from app import uploads
-from app.persisted import PersistedDocuments
 from resolvers.errors import Malformed, MethodNotAllowed, UnsupportedMedia
 from resolvers.services import Services
 
@@ -44,37 +42,31 @@ def refuse_forgery(request: web.Request) -> None:
     )
 
 
-async def read(
-    request: web.Request,
-    protocol: GraphQLRequestProtocol,
-    documents: PersistedDocuments,
-    services: Services,
-) -> GraphQLRequestData:
-    """The request's document, found by its name where it has only that, and what goes with it.
+async def fields(request: web.Request, services: Services) -> dict[str, Any]:
+    """What an operation consists of: ``query``, ``variables`` and so on, each of its right type.
 
-    Raises ``Malformed``, ``UnsupportedMedia``, ``MethodNotAllowed``, ``TooLarge``,
-    ``DocumentRefused``.
+    Raises ``Malformed``, ``UnsupportedMedia``, ``MethodNotAllowed``, ``TooLarge``.
     """
-    fields = await _fields(request, services)
-    return GraphQLRequestData(
-        query=await documents.document_text(fields),
-        variables=fields.get("variables"),
-        operation_name=fields.get("operationName") or None,
-        extensions=fields.get("extensions"),
-        protocol=protocol,
-    )
-
-
-async def _fields(request: web.Request, services: Services) -> dict[str, Any]:
     if request.method == "GET":
         return _checked(_from_query(request.query))
     if request.method != "POST":
         raise MethodNotAllowed(f"{request.method} is not allowed", details={"allow": METHODS})
     if request.headers.get(hdrs.CONTENT_TYPE) == JSON or request.content_type == JSON:
-        return _checked(uploads.decoded(await request.read(), "the body"))
+        return _checked(uploads.decoded(_arrived(request) or await request.read(), "the body"))
     if request.content_type == "multipart/form-data":
         return _checked(await uploads.read(request, services))
     raise UnsupportedMedia("send Content-Type: application/json")
+
+
+def _arrived(request: web.Request) -> bytes | None:
+    """The body, where all of it came together with the head, as most do."""
+    content = request.content
+    if not content.is_eof():
+        return None
+    body, most = content.read_nowait(), request.client_max_size
+    if len(body) > most:
+        raise web.HTTPRequestEntityTooLarge(most, len(body))
+    return body
 
 
 def _from_query(query: Mapping[str, str]) -> dict[str, Any]:
@@ -94,6 +86,6 @@ def _checked(message: Any) -> dict[str, Any]:
         raise Malformed("the body must be a JSON object")
     fields = cast("dict[str, Any]", message)
     for name, kind, words in _OPTIONAL_FIELDS:
-        if not isinstance(fields.get(name), (kind, NoneType)):
+        if name in fields and not isinstance(fields[name], (kind, NoneType)):
             raise Malformed(f"{name} must be {words}, null or absent")
     return fields

@@ -2,12 +2,15 @@
 
 import logging
 import sys
+from contextvars import ContextVar
 from typing import Any
 
 import structlog
 
 from app.settings import Settings
 
+REQUEST = ContextVar[str | None]("request", default=None)
+"""The id of the request that is being answered."""
 QUIET = ("aiohttp.access", "strawberry.execution", "asyncio")
 
 
@@ -15,6 +18,7 @@ def configure(settings: Settings) -> None:
     """Set up logging of this process, to stderr."""
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
+        _with_request,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
@@ -46,3 +50,9 @@ def configure(settings: Settings) -> None:
     logging.basicConfig(level=max(level, logging.WARNING), handlers=[handler], force=True)
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _with_request(_logger: object, _method: str, line: dict[str, Any]) -> dict[str, Any]:
+    if (name := REQUEST.get()) is not None:
+        line.setdefault("request_id", name)
+    return line

@@ -1,5 +1,6 @@
 """What Prometheus reads. Several workers share their figures through files (see ``serving``)."""
 
+import asyncio
 import os
 
 from prometheus_client import (
@@ -14,6 +15,7 @@ from prometheus_client import (
 )
 
 SHARED = "PROMETHEUS_MULTIPROC_DIR"
+TOLD_WITHIN = 1.0
 
 REQUESTS = Counter("storegraph_requests_total", "Requests answered.", ["method", "route", "status"])
 SECONDS = Histogram(
@@ -35,8 +37,33 @@ STREAMS = Gauge(
 )
 
 
+class Tally:
+    """Counts in passing, and adds to the counters of Prometheus in bulk, which take their time.
+
+    At the latest a second later; ``flush`` does so at once.
+    """
+
+    def __init__(self) -> None:
+        self._counts: dict[Counter, int] = {}
+
+    def count(self, counter: Counter) -> None:
+        """Count one more. Needs a running event loop."""
+        if not self._counts:
+            asyncio.get_running_loop().call_later(TOLD_WITHIN, self.flush)
+        self._counts[counter] = self._counts.get(counter, 0) + 1
+
+    def flush(self) -> None:
+        counts, self._counts = self._counts, {}
+        for counter, count in counts.items():
+            counter.inc(count)
+
+
+TALLY = Tally()
+
+
 def exposition() -> tuple[bytes, str]:
     """The figures of all workers, and their content type."""
+    TALLY.flush()
     registry = REGISTRY
     if SHARED in os.environ:
         registry = CollectorRegistry()

@@ -14,7 +14,7 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import (
 )
 from strawberry.subscriptions.protocols.graphql_transport_ws.types import Message
 
-from app.authentication import viewer_of
+from app.authentication import credentials, viewer_of
 from app.metrics import STREAMS
 from app.persisted import DocumentRefused, PersistedDocuments, names_document
 from app.refusals import code_of
@@ -39,7 +39,8 @@ class SocketContext(Context):
         given: Mapping[str, object] = {}
         if isinstance(self.connection_params, dict):
             given = cast("Mapping[str, object]", self.connection_params)
-        viewer = await viewer_of(self.services, {**given, **self.headers}, remote=self.remote)
+        named = credentials({**given, **self.headers})
+        viewer = await viewer_of(self.services, named, remote=self.remote)
         return Context(self.services, viewer, self.request_id, self.remote)
 
 

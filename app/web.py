@@ -7,13 +7,14 @@ from typing import Any
 from aiohttp import web
 from prometheus_client import Counter
 
-from app import cors, graphiql, middlewares, persisted
+from app import cors, graphiql, persisted
 from app.authentication import Proxies
 from app.checkout import DemoCheckout
 from app.files import Files
-from app.graphql import View
+from app.graphql import Complete, View
 from app.health import Health
-from app.metrics import EXECUTIONS
+from app.metrics import EXECUTIONS, TALLY
+from app.observation import Observation, name_response
 from app.pages import graphiql_page
 from app.people import People
 from app.settings import Settings, listed, mapped
@@ -30,6 +31,7 @@ SERVICES = web.AppKey("services", Services)
 HEALTH = web.AppKey("health", Health)
 DRIVER: web.AppKey[Driver] = web.AppKey("driver")
 VIEW = web.AppKey("view", View)
+OBSERVATION = web.AppKey("observation", Observation)
 GRAPHQL = "/graphql"
 BODY_SIZE = 1 << 20
 
@@ -47,13 +49,9 @@ def create_app(
     Raises ``ValueError`` for settings that name hosts of dialects, origins or proxies wrongly,
     ``Invalid`` for trusted documents that cannot be read.
     """
-    chain = [
-        middlewares.observed(Proxies(listed(settings.trusted_proxies))),
-        middlewares.refusals,
-    ]
-    if hosts := _by_host(settings, dialects):
-        chain.append(middlewares.hosted(hosts))
-    app = web.Application(client_max_size=BODY_SIZE, middlewares=chain)
+    app = web.Application(client_max_size=BODY_SIZE)
+    proxies = Proxies(listed(settings.trusted_proxies))
+    app[OBSERVATION] = observation = Observation(app, proxies, _by_host(settings, dialects))
     origins = listed(settings.allowed_origins)
     limits = Limits(cost=settings.max_cost, depth=settings.max_depth)
     app[SERVICES] = services
@@ -61,12 +59,14 @@ def create_app(
     services.lookups = Lookups(driver, lambda: services.database.commits)
     graph = schema or make_schema(introspection=settings.with_introspection, limits=limits)
     app[HEALTH] = Health(services)
+    complete = _completing(cors.granting(GRAPHQL, origins))
     app[VIEW] = View(
         graph,
         services,
         execution=_execution(graph, driver, settings),
         allowed_origins=origins,
         page=graphiql_page(settings) if settings.graphiql else None,
+        complete=complete,
         documents=persisted.configured(
             services.documents,
             manifest_paths=listed(settings.trusted_documents),
@@ -74,33 +74,41 @@ def create_app(
             tokens=limits.tokens,
         ),
     )
-    app.router.add_route("*", GRAPHQL, app[VIEW])
-    app.add_routes(app[HEALTH].routes())
-    app.add_routes(Files(services).routes())
-    app.add_routes(People(services).routes())
-    app.add_routes(StripeWebhook(services).routes())
+    observation.add(web.route("*", GRAPHQL, app[VIEW]))
+    observation.add(*app[HEALTH].routes())
+    observation.add(*Files(services).routes())
+    observation.add(*People(services).routes())
+    observation.add(*StripeWebhook(services).routes())
     if isinstance(services.payments, SimulatedPayments):
-        app.add_routes(DemoCheckout(services, services.payments).routes())
+        observation.add(*DemoCheckout(services, services.payments).routes())
     if settings.graphiql:
-        app.add_routes(graphiql.routes())
+        observation.add(*graphiql.routes())
     for dialect in dialects:
-        app.add_routes(dialect.routes())
-    app.on_response_prepare.append(_completed(cors.granting(GRAPHQL, origins)))
+        observation.add(*dialect.routes())
+    observation.close()
+    app.on_response_prepare.append(_signalled(complete))
     app.on_shutdown.append(drain)
-    app.on_cleanup.append(_close_driver)
+    app.on_cleanup.append(_close)
     return app
 
 
-def _completed(
-    grant: Callable[[web.Request, web.StreamResponse], None],
-) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
-    """A signal handler for all that every response gets."""
+def _completing(grant: Complete) -> Complete:
+    """What adds to a response all that every response gets."""
 
-    async def complete(request: web.Request, response: web.StreamResponse) -> None:
-        middlewares.name_response(request, response)
+    def complete(request: web.Request, response: web.StreamResponse) -> None:
+        name_response(request, response)
         grant(request, response)
 
     return complete
+
+
+def _signalled(
+    complete: Complete,
+) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
+    async def prepare(request: web.Request, response: web.StreamResponse) -> None:
+        complete(request, response)
+
+    return prepare
 
 
 async def drain(app: web.Application) -> None:
@@ -118,7 +126,7 @@ def _execution(graph: Schema, driver: Driver, settings: Settings) -> Execution |
         return None
 
     def observe(path: str, reason: str) -> None:
-        _counted(path, reason).inc()
+        TALLY.count(_counted(path, reason))
 
     return Execution(graph, driver, observe, explains=settings.explain_executions)
 
@@ -128,7 +136,8 @@ def _counted(path: str, reason: str) -> Counter:
     return EXECUTIONS.labels(path, reason)
 
 
-async def _close_driver(app: web.Application) -> None:
+async def _close(app: web.Application) -> None:
+    TALLY.flush()
     services = app[SERVICES]
     services.lookups = PlainLookups(services.database)
     await app[DRIVER].close()

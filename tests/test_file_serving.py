@@ -11,7 +11,7 @@ import pytest
 import structlog
 from aiohttp import ClientResponse
 
-from app import middlewares
+from app import observation
 from db import models
 from db.base import now
 from providers import storage
@@ -293,7 +293,7 @@ async def test_logs_do_not_open_files(
 
     telling = structlog.make_filtering_bound_logger(logging.INFO)
     logger = structlog.wrap_logger(None, processors=[tell], wrapper_class=telling)
-    monkeypatch.setattr(middlewares, "log", logger)
+    monkeypatch.setattr(observation, "log", logger)
     assert (await answer(client, file.path))[0].status == 200
     path = await asyncio.wait_for(paths.get(), 10)  # a stream is logged once all of it is sent
     assert path == f"/files/{file.row.uuid}/***/a.txt"

@@ -7,14 +7,14 @@ from datetime import timedelta
 from typing import Any, ClassVar
 
 import pytest
-from aiohttp import ClientWebSocketResponse, WSMsgType, WSServerHandshakeError
+from aiohttp import ClientWebSocketResponse, WSMsgType, WSServerHandshakeError, web
 from aiohttp.test_utils import TestClient, TestServer
 from strawberry.subscriptions import GRAPHQL_SSE_PROTOCOL
 
 from app.graphql import View
 from app.settings import Settings
 from app.streams import LineFeedEvents
-from app.web import create_app
+from app.web import OBSERVATION, create_app
 from db.base import now
 from resolvers import api_keys
 from resolvers.context import Context
@@ -151,7 +151,7 @@ async def test_a_socket_must_begin_with_connection_init(
 ) -> None:
     app = create_app(services, settings)
     view = View(make_schema(), services, allowed_origins=(), page=None, init_timeout=0.05)
-    app.router.add_route("*", "/impatient", view)
+    app[OBSERVATION].add(web.route("*", "/impatient", view))
     async with (
         TestClient(TestServer(app)) as client,
         client.ws_connect("/impatient", protocols=["graphql-transport-ws"]) as ws,
@@ -471,7 +471,7 @@ async def test_a_silent_stream_says_that_it_is_alive(
     account = await Account.make(make, services)
     app = create_app(services, settings)
     view = HastyView(make_schema(), services, allowed_origins=(), page=None)
-    app.router.add_route("*", "/hasty", view)
+    app[OBSERVATION].add(web.route("*", "/hasty", view))
     async with TestClient(TestServer(app)) as client:
         async with streaming(client, account, path="/hasty") as stream:
             seen: set[str] = set()

@@ -352,6 +352,63 @@ async def test_metrics_count_requests_by_route(client: Client) -> None:
     assert "storegraph_request_seconds_bucket" in text
 
 
+async def spoken(client: Client, *requests: bytes) -> bytes:
+    """All that the gateway says to requests that are sent at once on one connection, to its end."""
+    reader, writer = await asyncio.open_connection(client.host, client.port)
+    writer.write(b"".join(requests))
+    async with asyncio.timeout(20):
+        said = await reader.read()
+    writer.close()
+    return said
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+async def test_a_connection_lives_as_long_as_the_client_says(
+    services: Services, settings: Settings, make: Make, *, compiled: bool
+) -> None:
+    chosen = settings.model_copy(update={"compiled_queries": compiled})
+    key = await make.key()
+    body = orjson.dumps({"query": "{ stores { nodes { id } } }"})
+
+    def asking(version: str, **headers: str) -> bytes:
+        given = {"Host": "localhost", "Content-Type": "application/json", **key.headers}
+        given |= {"Content-Length": str(len(body)), **headers}
+        lines = [f"POST /graphql HTTP/{version}", *(f"{each}: {given[each]}" for each in given)]
+        return "\r\n".join([*lines, "", ""]).encode() + body
+
+    ends, stays = {"Connection": "close"}, {"Connection": "keep-alive"}
+    async with TestClient(TestServer(create_app(services, chosen))) as client:
+        for requests, connections in (
+            ([asking("1.1"), asking("1.1", **ends)], [None, b"close"]),
+            ([asking("1.0")], [None]),
+            ([asking("1.0", **stays), asking("1.0")], [b"keep-alive", None]),
+        ):
+            answers = (await spoken(client, *requests)).split(b"HTTP/1.")[1:]
+            assert len(answers) == len(requests)
+            for answer, connection in zip(answers, connections, strict=True):
+                head, _, said = answer.partition(b"\r\n\r\n")
+                status, *lines = head.split(b"\r\n")
+                named = dict(line.split(b": ", 1) for line in lines)
+                assert status.endswith(b" 200 OK")
+                assert (orjson.loads(said)["data"], int(named[b"Content-Length"])) == (
+                    {"stores": {"nodes": []}},
+                    len(said),
+                )
+                assert named.get(b"Connection") in (connection, connection or b"close")
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/graphql/nowhere", "/line%0Afeed", "/health/live"])
+async def test_what_is_nobodys_is_told_like_everything_else(client: Client, path: str) -> None:
+    name = "of-this-request"
+    async with client.post(path, headers={"X-Request-Id": name}) as response:
+        assert response.headers["X-Request-Id"] == name
+        allowed = response.headers.get("Allow")
+        assert (response.status, allowed) in ((404, None), (405, "GET,HEAD"))
+        assert (response.status == 405) == (path == "/health/live")
+    text = await (await client.get("/metrics")).text()
+    assert f'{{method="POST",route="-",status="{response.status}"}}' in text
+
+
 async def test_only_browsers_get_the_page(client: Client) -> None:
     async with client.get("/graphql", headers={"Accept": "text/html,*/*"}) as response:
         assert (response.status, response.content_type) == (200, "text/html")

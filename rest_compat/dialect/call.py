@@ -16,7 +16,7 @@ from rest_compat.dialect.upload import Uploads
 
 REQUEST_ID = web.RequestKey("request_id", str)
 REMOTE = web.RequestKey("remote", str)
-"""What middlewares in front of a dialect know of a request: its id, and whom it comes from."""
+"""What is known in front of a dialect of a request: its id, and whom it comes from."""
 
 
 @contextmanager
