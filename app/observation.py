@@ -27,6 +27,7 @@ log = structlog.get_logger()
 HEADER = istr("X-Request-Id")
 QUIET_PATHS = ("/health/live", "/health/ready", "/metrics")
 NO_ROUTE = "-"
+_WHOLE = (JsonAnswer, web.Response)
 _FILE_TOKEN = re.compile(r"^(/files/[^/]+/)[^/]+")
 _GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{8,128}")
 
@@ -141,7 +142,7 @@ def _refused(error: web.HTTPException) -> web.Response:
 
 
 def _is_stream(response: web.StreamResponse) -> bool:
-    if isinstance(response, JsonAnswer | web.Response):
+    if isinstance(response, _WHOLE):
         return False
     is_socket = isinstance(response, web.WebSocketResponse)
     return is_socket or response.content_type == "text/event-stream"

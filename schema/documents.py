@@ -96,13 +96,9 @@ class Documents:
         variables: Mapping[str, Any],
     ) -> int | None:
         """The operation's cost, or None where it is beyond counting."""
-        name = operation.name.value if operation.name else None
-        given = (
-            tuple(_weight(variables.get(key)) for key in sorted(prepared.matter))
-            if prepared.matter
-            else ()
-        )
-        key = (name, given)
+        key: Any = operation.name.value if operation.name else None
+        if prepared.matter:
+            key = (key, *(_weight(variables.get(each)) for each in sorted(prepared.matter)))
         known = prepared.costs.get(key)
         if known is not None:
             return known

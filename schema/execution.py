@@ -7,7 +7,7 @@ import orjson
 import structlog
 from graphql import GraphQLError
 
-from engine import Driver, Engine, Irregular, Uncompilable
+from engine import Driver, Engine, Irregular, Operation, Uncompilable
 from resolvers.context import Context
 from resolvers.errors import StoreError
 from resolvers.viewer import Viewer
@@ -66,7 +66,12 @@ class Execution:
         With ``explains``, ``extensions.execution`` says so.
         """
         try:
-            body = await self._answer(ctx, text, variables or {}, operation_name)
+            operation, cost = self._admitted(ctx, text, variables or {}, operation_name)
+            caller = self._caller(ctx.require())
+            data = await self.engine.execute(
+                operation, variables or {}, caller.scope, ctx, may=caller.may
+            )
+            body = self._encoded(data, cost)
         except (Uncompilable, Irregular) as refused:
             self._observe(REFERENCE, refused.reason)
             if (cause := refused.__cause__) is not None and not isinstance(cause, _EXPECTED):
@@ -86,12 +91,12 @@ class Execution:
             found = self._callers[id(viewer)] = _Caller(viewer)
         return found
 
-    async def _answer(
+    def _admitted(
         self, ctx: Context, text: str, variables: Mapping[str, Any], name: str | None
-    ) -> bytes:
+    ) -> tuple[Operation, int]:
+        """The operation and its cost. Raises ``Irregular`` where there is an error to be told."""
         documents = self._schema.documents
-        viewer = ctx.viewer
-        if viewer is None:
+        if ctx.viewer is None:
             raise Irregular("anonymous")
         try:
             prepared: Prepared = documents.prepare(self._schema, text)
@@ -100,12 +105,13 @@ class Execution:
         operation = None if prepared.errors else prepared.operation(name)
         if operation is None or (variables and unstorable(variables)):
             raise Irregular("document")
-        limit = documents.limits.cost
         cost = documents.cost(self._schema, prepared, operation.node, variables)
-        if cost is None or cost > limit:
+        if cost is None or cost > documents.limits.cost:
             raise Irregular("cost")
-        caller = self._caller(viewer)
-        data = await self.engine.execute(operation, variables, caller.scope, ctx, may=caller.may)
+        return operation, cost
+
+    def _encoded(self, data: dict[str, Any], cost: int) -> bytes:
+        limit = self._schema.documents.limits.cost
         extensions: dict[str, Any] = {"cost": {"requested": cost, "limit": limit}}
         if self._explains:
             extensions["execution"] = {"path": COMPILED}
