@@ -2,29 +2,63 @@
 
 import math
 import time
-from collections import OrderedDict, defaultdict, deque
+from collections import OrderedDict, deque
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from resolvers.services import Limit
 
+FORGETTING = 60.0
+"""Seconds between two looks at what need not be remembered any longer."""
+
+
+@dataclass(slots=True)
+class _Window:
+    """The moments of the hits of the last ``seconds``."""
+
+    seconds: int
+    hits: deque[float] = field(default_factory=deque[float])
+
+
+@dataclass(slots=True)
+class _Bucket:
+    """It had ``level`` at the moment ``last``, and is full again at ``full``."""
+
+    level: float
+    last: float
+    full: float
+
 
 class MemoryLimiter:
-    """Limits per (limit, scope); right for one process, forgotten at its end."""
+    """Limits per (limit, scope); right for one process, forgotten at its end.
+
+    What has no bearing any more, such as the hits of somebody who came once, is forgotten earlier.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._hits: defaultdict[tuple[str, str], deque[float]] = defaultdict(deque[float])
-        self._buckets: dict[tuple[str, str], tuple[float, float]] = {}
+        self._windows: dict[tuple[str, str], _Window] = {}
+        self._buckets: dict[tuple[str, str], _Bucket] = {}
         self._seen: dict[str, float] = {}
+        self._forgotten_at = clock()
+
+    @property
+    def remembered(self) -> int:
+        """How many scopes and tokens are remembered."""
+        return len(self._windows) + len(self._buckets) + len(self._seen)
 
     async def hit(self, limit: Limit, scope: str, cost: int = 1) -> int:
+        now = self._now()
         if limit.burst == 1:
-            return self._in_window(limit, scope, cost)
-        return self._of_bucket(limit, scope, cost)
+            return self._in_window(limit, scope, cost, now)
+        return self._of_bucket(limit, scope, cost, now)
 
-    def _in_window(self, limit: Limit, scope: str, cost: int) -> int:
+    def _in_window(self, limit: Limit, scope: str, cost: int, now: float) -> int:
         """No window of ``limit.seconds``, wherever it begins, has more than ``limit.amount``."""
-        now, hits = self._clock(), self._hits[limit.name, scope]
+        window = self._windows.get((limit.name, scope))
+        if window is None:
+            window = self._windows[limit.name, scope] = _Window(limit.seconds)
+        hits = window.hits
         while hits and hits[0] <= now - limit.seconds:
             hits.popleft()
         over = len(hits) + cost - limit.amount
@@ -34,25 +68,39 @@ class MemoryLimiter:
         hits.extend([now] * cost)
         return 0
 
-    def _of_bucket(self, limit: Limit, scope: str, cost: int) -> int:
+    def _of_bucket(self, limit: Limit, scope: str, cost: int, now: float) -> int:
         """``limit.burst`` times the amount may come at once, and refills evenly."""
-        now, capacity = self._clock(), float(limit.amount * limit.burst)
-        rate = limit.amount / limit.seconds
-        level, last = self._buckets.get((limit.name, scope), (capacity, now))
-        level = min(capacity, level + (now - last) * rate)
+        capacity, rate = float(limit.amount * limit.burst), limit.amount / limit.seconds
+        bucket = self._buckets.get((limit.name, scope)) or _Bucket(capacity, now, now)
+        level = min(capacity, bucket.level + (now - bucket.last) * rate)
         if level < cost:
             return max(1, math.ceil((cost - level) / rate))
-        self._buckets[limit.name, scope] = (level - cost, now)
+        level -= cost
+        full = now + (capacity - level) / rate
+        self._buckets[limit.name, scope] = _Bucket(level, now, full)
         return 0
 
     async def first_time(self, token: str, *, seconds: int) -> bool:
-        now = self._clock()
-        for old in [key for key, until in self._seen.items() if until <= now]:
-            del self._seen[old]
-        if token in self._seen:
+        now = self._now()
+        if self._seen.get(token, now) > now:
             return False
         self._seen[token] = now + seconds
         return True
+
+    def _now(self) -> float:
+        now = self._clock()
+        if now >= self._forgotten_at + FORGETTING:
+            self._forgotten_at = now
+            for key, window in tuple(self._windows.items()):
+                if not window.hits or window.hits[-1] <= now - window.seconds:
+                    del self._windows[key]
+            for key, bucket in tuple(self._buckets.items()):
+                if bucket.full <= now:
+                    del self._buckets[key]
+            for token, until in tuple(self._seen.items()):
+                if until <= now:
+                    del self._seen[token]
+        return now
 
 
 class MemoryDocuments:
