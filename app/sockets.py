@@ -14,6 +14,7 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import (
 )
 from strawberry.subscriptions.protocols.graphql_transport_ws.types import Message
 
+from app import garbage
 from app.authentication import credentials, viewer_of
 from app.metrics import STREAMS
 from app.persisted import DocumentRefused, PersistedDocuments, names_document
@@ -56,7 +57,7 @@ class Handler(BaseGraphQLTransportWSHandler[Context, None]):
             await super().handle_message(message)
 
     async def run_operation(self, operation: Operation[Context, None]) -> None:
-        with STREAMS.labels("websocket").track_inprogress():
+        with STREAMS.labels("websocket").track_inprogress(), garbage.streams.one():
             connection = cast("SocketContext", self.context)
             try:
                 context = await connection.renewed()

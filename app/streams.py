@@ -22,6 +22,7 @@ from strawberry.subscriptions import GRAPHQL_SSE_PROTOCOL
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import Operation
 from strawberry.types import ExecutionResult
 
+from app import garbage
 from app.metrics import STREAMS
 from resolvers.context import Context
 from resolvers.followers import Sink
@@ -187,7 +188,7 @@ class EventStreams(GraphQLView[Context, None]):
         sink = request[SINK]
         transport = cast("SSETransport", self._get_stream_transport(protocol))
         await sink.response.prepare(request)
-        with STREAMS.labels("sse").track_inprogress():
+        with STREAMS.labels("sse").track_inprogress(), garbage.streams.one():
             sending = asyncio.create_task(self._send(request, result, sink.response, transport))
             self._streams.add(sending)
             try:

@@ -51,7 +51,8 @@ def sharing(info: Info, interest: Interest, root: Callable[[EventRecord], Any]) 
     for name in _resuming(asked.query, info.operation):
         variables.pop(name, None)
     try:
-        given = orjson.dumps(variables, option=orjson.OPT_SORT_KEYS)
+        # As text: what orjson makes holds the 4 KB that it was written into.
+        given = orjson.dumps(variables, option=orjson.OPT_SORT_KEYS).decode()
     except TypeError:  # no JSON: a file that was uploaded
         return None
     common = replace(interest, viewer=scope)
