@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Mapping
 from html import unescape
 from typing import Any
 
-import nh3
 from sqlalchemy import select
 
 from db.models import File, Product, Store
@@ -53,6 +52,8 @@ def _plain(text: str | None) -> str | None:
     """Text of what may be HTML; paragraphs keep an empty line between them."""
     if text is None:
         return None
+    import nh3  # noqa: PLC0415 - costs memory, and few need it
+
     kept = nh3.clean(text, tags=_BLOCKS | {"br"}, attributes={})
     lines = _TAG.sub(lambda tag: "\n" if "br" in tag[0] else "\n\n", kept)
     return unescape(_GAP.sub("\n\n", lines)).strip()

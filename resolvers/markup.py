@@ -7,11 +7,13 @@ and whatever is inside them, forms, frames, event handlers, classes, ids, commen
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
-
-import nh3
+from functools import cache
+from typing import TYPE_CHECKING, ClassVar
 
 from resolvers.rules import Rule
+
+if TYPE_CHECKING:
+    from nh3 import Cleaner
 
 TAGS = frozenset(
     "a abbr b blockquote br caption code col colgroup dd del div dl dt em figcaption figure h1 h2 "  # noqa: SIM905 - words read best as text
@@ -30,18 +32,24 @@ ATTRIBUTES: Mapping[str, frozenset[str]] = {
     "*": frozenset({"lang", "dir"}),
 }
 SCHEMES = frozenset({"http", "https", "mailto", "tel"})
-_CLEANER = nh3.Cleaner(
-    tags=set(TAGS),
-    clean_content_tags={"script", "style"},
-    attributes={tag: set(names) for tag, names in ATTRIBUTES.items()},
-    url_schemes=set(SCHEMES),
-    link_rel="noopener noreferrer",
-)
 
 
 def sanitized(html: str) -> str:
     """What may be shown of HTML. Sanitising it again changes nothing."""
-    return _CLEANER.clean(html).strip()
+    return _cleaner().clean(html).strip()
+
+
+@cache
+def _cleaner() -> "Cleaner":
+    from nh3 import Cleaner  # noqa: PLC0415 - 2 MB that processes without such text do without
+
+    return Cleaner(
+        tags=set(TAGS),
+        clean_content_tags={"script", "style"},
+        attributes={tag: set(names) for tag, names in ATTRIBUTES.items()},
+        url_schemes=set(SCHEMES),
+        link_rel="noopener noreferrer",
+    )
 
 
 @dataclass(frozen=True, slots=True)
