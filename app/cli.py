@@ -1,5 +1,7 @@
 """``python -m app``: serve, work, and what operators do by hand."""
 
+import asyncio
+import sys
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, cast
@@ -9,6 +11,7 @@ import typer
 from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
+from sqlalchemy import make_url
 
 from app import apps_cli, credentials, keys_cli, stores_cli, users_cli
 from app.settings import Settings
@@ -61,7 +64,7 @@ def serve(
 async def _serve_alone(chosen: Settings) -> None:
     from app import serving  # noqa: PLC0415
 
-    await _plant_demo(chosen)
+    await _prepare(chosen)
 
     async def started(address: str) -> None:
         _welcome(chosen, address)
@@ -72,7 +75,7 @@ async def _serve_alone(chosen: Settings) -> None:
 async def _serve_many(chosen: Settings) -> None:
     from app import serving, supervisor  # noqa: PLC0415
 
-    await _plant_demo(chosen)
+    await _prepare(chosen)
 
     async def started(port: int) -> None:
         address = serving.local_address(chosen.host, port)
@@ -81,7 +84,38 @@ async def _serve_many(chosen: Settings) -> None:
     await supervisor.supervise(chosen, started=started)
 
 
-async def _plant_demo(chosen: Settings) -> None:
+async def _prepare(chosen: Settings) -> None:
+    """Leave the first start's work to a process of its own.
+
+    Making tables and demo data takes 90 MB that this one would hold for as long as it serves.
+    """
+    if not _is_first_start(chosen):
+        await _make_ready(chosen)
+        return
+    child = await asyncio.create_subprocess_exec(sys.executable, "-m", "app", "prepare")
+    try:
+        status = await child.wait()
+    finally:
+        if child.returncode is None:
+            child.terminate()
+    if status:
+        raise typer.Exit(status)
+
+
+def _is_first_start(chosen: Settings) -> bool:
+    if chosen.with_demo and not (chosen.data_dir / credentials.FILE).exists():
+        return True
+    file = make_url(chosen.database).database if chosen.is_embedded else None
+    return file is not None and not Path(file).exists()
+
+
+@app.command(hidden=True)
+def prepare() -> None:
+    """Do what there is to do before anything is served."""
+    run(_make_ready(settings()))
+
+
+async def _make_ready(chosen: Settings) -> None:
     """Bring an embedded database up to date, fill an empty one where the demo is on.
 
     An older demo gets a fresh token for its app, and a fresh session.
@@ -89,9 +123,11 @@ async def _plant_demo(chosen: Settings) -> None:
     from app.assembly import open_services  # noqa: PLC0415
     from resolvers.organizations import slugs  # noqa: PLC0415
 
-    if not chosen.with_demo:
+    if not (chosen.with_demo or chosen.is_embedded):
         return
     async with open_services(chosen, background=False) as services:
+        if not chosen.with_demo:
+            return
         if not await slugs(services.database):
             await _seed(chosen, services, 1)
         await credentials.renew(chosen, services)
