@@ -1,4 +1,7 @@
-"""A real application over a real database; only the world outside is stood in for."""
+"""What tests are given: a real application over a real database.
+
+Only the world outside is stood in for.
+"""
 
 import asyncio
 import os
@@ -6,15 +9,16 @@ from collections.abc import AsyncGenerator, Iterator
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
-from aiohttp import DummyCookieJar
+import structlog
+from aiohttp import DummyCookieJar, web_app
 from aiohttp.test_utils import TestClient, TestServer
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 from sqlalchemy import event
 
-from app import garbage
 from app.settings import Settings
 from app.web import create_app
 from db.engine import Database
@@ -49,10 +53,17 @@ DATABASES = ["sqlite", "postgresql"] if POSTGRES or REQUIRED else ["sqlite"]
 
 
 def pytest_configure() -> None:
-    # Most of what is looked through for garbage, time and again, is what imports have made.
-    garbage.settle()
-    if REQUIRED and not (POSTGRES and REDIS):
-        raise pytest.UsageError("PostgreSQL and Redis are required here, but not configured")
+    # As ``app.logs`` has it: an error with all its variables takes longer than many a test.
+    plain = structlog.dev.ConsoleRenderer(
+        colors=False, exception_formatter=structlog.dev.plain_traceback
+    )
+    structlog.configure(processors=[*structlog.get_config()["processors"][:-1], plain])
+
+
+def pytest_runtest_logfinish() -> None:
+    # aiohttp remembers the last 1024 handlers, and with each of them the application of its test.
+    remembered: Any = web_app
+    remembered._cached_build_middleware.cache_clear()  # noqa: SLF001 - it has no public name
 
 
 @pytest.fixture(params=DATABASES)
