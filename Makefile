@@ -5,6 +5,9 @@ PYTHON ?= python3
 ARGS ?=
 RUN := .venv/bin/python
 
+# Tests start Python by the dozen, which would compile all that it imports each time.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help serve test check bench lock schema golden clean python runtime development
 

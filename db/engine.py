@@ -1,13 +1,10 @@
 """The way to the rows: one door for reading, one for writing, on SQLite and PostgreSQL."""
 
 import asyncio
-import sqlite3
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from time import monotonic
 from typing import Any
-from weakref import WeakSet
 
 import orjson
 from sqlalchemy import Connection, event
@@ -18,7 +15,6 @@ from sqlalchemy.ext.asyncio import (
     async_sessionmaker,
     create_async_engine,
 )
-from sqlalchemy.pool import ConnectionPoolEntry
 
 # A unit of work that waits for a lock, or holds one, for so long (ms) will not end well.
 PATIENCE = {"lock_timeout": "30000", "idle_in_transaction_session_timeout": "60000"}
@@ -26,13 +22,6 @@ LAST_READS = 5.0
 """Seconds that closing waits for those who still read."""
 READERS = 4
 """Connections that read a SQLite file, each in a thread: more only wait for the interpreter."""
-PAGES_KEPT = 256
-"""Kilobytes of a SQLite file that each connection keeps a copy of; the system has it once for all.
-
-By its own default SQLite keeps 2 MB for each.
-"""
-FIRST_MODE = 60.0
-"""Seconds that a new SQLite file may be kept busy by another process that makes its tables."""
 # PostgreSQL writes 1e22 as 10000000000000000000000, of which Python's own reader makes an integer
 # that answers cannot hold: what is to be written by orjson is read by it.
 JSON_AS_ANSWERED: dict[str, Any] = {"json_deserializer": orjson.loads}
@@ -91,29 +80,6 @@ class Database:
         await self.writing.dispose()
 
 
-class SqliteConnection(sqlite3.Connection):
-    """Ends with ``close`` whatever was begun on it.
-
-    Python's own would close the file no sooner than the last statement is gone that was not read to
-    its end, and would hold its locks as long. What a task was at when it was cancelled may live on
-    in the error's traceback, until somebody collects the garbage.
-    """
-
-    def __init__(self, *given: Any, **named: Any) -> None:
-        super().__init__(*given, **named)
-        self._cursors = WeakSet[sqlite3.Cursor]()
-
-    def cursor(self, *given: Any, **named: Any) -> Any:
-        made: Any = super().cursor(*given, **named)
-        self._cursors.add(made)
-        return made
-
-    def close(self) -> None:
-        for cursor in list(self._cursors):
-            cursor.close()
-        super().close()
-
-
 def connect(url: str, *, pool_size: int = 10, durable: bool = True) -> Database:
     """Open ``sqlite+aiosqlite:///…`` or ``postgresql+asyncpg://…`` (nothing is asked of it yet).
 
@@ -121,16 +87,20 @@ def connect(url: str, *, pool_size: int = 10, durable: bool = True) -> Database:
     only, and costs no wait for the disk: for data that can be made again.
     """
     if url.startswith("sqlite"):
+        from db import sqlite  # noqa: PLC0415 - PostgreSQL does not need its driver
+
+        # Without an isolation level the driver begins no transactions by itself.
+        given = {"async_creator_fn": sqlite.connector(durable=durable), "isolation_level": None}
         reading = create_async_engine(
             url, pool_size=min(pool_size, READERS), max_overflow=0, pool_timeout=60,
-            connect_args={"factory": SqliteConnection}, **JSON_AS_ANSWERED,
+            connect_args=given, **JSON_AS_ANSWERED,
         )  # fmt: skip
         writing = create_async_engine(
             url, pool_size=1, max_overflow=0, pool_timeout=120,
-            connect_args={"factory": SqliteConnection}, **JSON_AS_ANSWERED,
+            connect_args=given, **JSON_AS_ANSWERED,
         )  # fmt: skip
-        _configure_sqlite(reading, begin="BEGIN", durable=durable)
-        _configure_sqlite(writing, begin="BEGIN IMMEDIATE", durable=durable)
+        _begin_sqlite(reading, "BEGIN")
+        _begin_sqlite(writing, "BEGIN IMMEDIATE")
         return Database(url, reading, writing)
     # A single statement needs no BEGIN and no ROLLBACK around it.
     reading = create_async_engine(
@@ -147,40 +117,8 @@ def connect(url: str, *, pool_size: int = 10, durable: bool = True) -> Database:
     return Database(url, reading, writing)
 
 
-def _configure_sqlite(engine: AsyncEngine, *, begin: str, durable: bool) -> None:
-    def on_connect(connection: Any, _entry: ConnectionPoolEntry) -> None:
-        connection.isolation_level = None  # the driver must not begin transactions by itself
-        cursor = connection.cursor()
-        cursor.execute("PRAGMA busy_timeout = 60000")
-        _write_ahead(connection, cursor)
-        cursor.execute(f"PRAGMA synchronous = {'FULL' if durable else 'OFF'}")
-        cursor.execute(f"PRAGMA cache_size = -{PAGES_KEPT}")
-        cursor.execute("PRAGMA foreign_keys = ON")
-        cursor.close()
-
+def _begin_sqlite(engine: AsyncEngine, begin: str) -> None:
     def on_begin(connection: Connection) -> None:
         connection.exec_driver_sql(begin)
 
-    event.listen(engine.sync_engine, "connect", on_connect)
     event.listen(engine.sync_engine, "begin", on_begin)
-
-
-def _write_ahead(connection: Any, cursor: Any) -> None:
-    """Let readers read while one writes. A file stays in this mode once it is.
-
-    SQLite does not wait for who writes to a file that is not in it yet, as it does for all else.
-    """
-    last = monotonic() + FIRST_MODE
-    while True:
-        try:
-            cursor.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or monotonic() > last:
-                raise
-            connection.run_async(_pause)
-        else:
-            return
-
-
-async def _pause(_connection: Any) -> None:
-    await asyncio.sleep(0.01)

@@ -12,7 +12,7 @@ from db import models
 from resolvers import accounts
 from resolvers.passwords import Passwords
 from resolvers.services import Services
-from tests.conftest import CHEAP
+from tests.fixtures import CHEAP
 from tests.kit import GraphQL, Make, Rest, everything
 from tests.sellers import PASSWORD, Browser, browser
 

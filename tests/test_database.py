@@ -3,12 +3,15 @@
 import asyncio
 import gc
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
+import aiosqlite
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, text, update
 
 from db import models
-from db.engine import Database
+from db.engine import Database, connect
 from resolvers.services import Services
 from tests.kit import Make
 
@@ -55,3 +58,47 @@ async def test_a_unit_of_work_that_is_cancelled_lets_go_of_everything_at_once(
             named = await tx.scalar(select(models.Store.name))
             counted = await tx.scalar(select(func.count()).select_from(models.Product))
         assert (named, counted) == ("Before", 30)
+
+
+@pytest.mark.parametrize(("durable", "synchronous"), [(True, 2), (False, 0)])
+async def test_every_connection_to_sqlite_keeps_the_promises_of_the_rows(
+    tmp_path: Path, *, durable: bool, synchronous: int
+) -> None:
+    database = connect(f"sqlite+aiosqlite:///{tmp_path}/a.db", durable=durable)
+    found: list[list[Any]] = []
+    for engine in (database.writing, database.reading):
+        async with engine.connect() as connection:
+            names = ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+            found.append([await connection.scalar(text(f"PRAGMA {name}")) for name in names])
+    await database.close()
+    assert found == [["wal", synchronous, 1, 60_000]] * 2
+
+
+async def test_a_statement_on_sqlite_goes_to_the_thread_of_its_connection_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database, ways = connect(f"sqlite+aiosqlite:///{tmp_path}/a.db"), list[str]()
+    there: Any = vars(aiosqlite.Connection)["_execute"]
+
+    async def counted(connection: aiosqlite.Connection, call: Any, *given: Any) -> Any:
+        ways.append(given[-2] if given else call.__name__)
+        return await there(connection, call, *given)
+
+    async with database.writing.begin() as connection:
+        await connection.execute(text("CREATE TABLE lamp (id INTEGER PRIMARY KEY, name TEXT)"))
+    monkeypatch.setattr(aiosqlite.Connection, "_execute", counted)
+    insert = text("INSERT INTO lamp (name) VALUES (:name) RETURNING id")
+    async with database.writing.begin() as connection:
+        first = await connection.execute(insert, {"name": "a"})
+        many = await connection.execute(
+            text("INSERT INTO lamp (name) VALUES (:name)"), [{"name": "b"}, {"name": "c"}]
+        )
+        names = (await connection.execute(text("SELECT name FROM lamp ORDER BY id"))).scalars()
+        gone = await connection.execute(text("DELETE FROM lamp WHERE id < 3"))
+        assert (first.scalar_one(), many.rowcount, gone.rowcount) == (1, 2, 2)
+        assert names.all() == ["a", "b", "c"]
+    monkeypatch.undo()
+    await database.close()
+
+    statements = [each.split()[0] for each in ways]
+    assert statements == ["BEGIN", "INSERT", "INSERT", "SELECT", "DELETE", "commit", "rollback"]

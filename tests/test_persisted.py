@@ -26,7 +26,7 @@ from providers.memory import MemoryDocuments
 from providers.redis_documents import RedisDocuments
 from resolvers.errors import Invalid
 from resolvers.services import DocumentStore, Services
-from tests.conftest import REDIS
+from tests.fixtures import REDIS
 from tests.kit import Client, Make, fund, gid
 from tests.test_subscription_transport import acknowledged, connected
 

@@ -13,7 +13,7 @@ from providers.redis_bell import RedisBell
 from providers.redis_limiter import RedisLimiter
 from resolvers.errors import Unavailable
 from resolvers.services import Limit
-from tests.conftest import REDIS
+from tests.fixtures import REDIS
 
 pytestmark = pytest.mark.skipif(not REDIS, reason="no Redis is configured")
 URL = REDIS or ""

@@ -17,8 +17,8 @@ from providers.memory import MemoryLimiter, NoJobs
 from providers.redis_bell import RedisBell
 from resolvers.feed import Feed
 from resolvers.services import Services
-from tests.conftest import REDIS
 from tests.databases import POSTGRES
+from tests.fixtures import REDIS
 from tests.kit import Client, GraphQL, Make, fund, gid
 from tests.test_subscriptions import ORDERS, PLACE, subscribed
 
