@@ -5,7 +5,7 @@ Only the world outside is stood in for.
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
@@ -36,7 +36,7 @@ from resolvers.feed import Feed
 from resolvers.passwords import Passwords
 from resolvers.services import Services, Storage
 from resolvers.vault import Vault
-from tests import databases
+from tests import databases, event_loops
 from tests.databases import POSTGRES
 from tests.doors import instamarket_door, instxnt_door, xpage_door
 from tests.kit import Client, GraphQL, Make, Rest
@@ -58,6 +58,15 @@ def pytest_configure() -> None:
         colors=False, exception_formatter=structlog.dev.plain_traceback
     )
     structlog.configure(processors=[*structlog.get_config()["processors"][:-1], plain])
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    return {"kept": event_loops.kept}
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish() -> None:
+    event_loops.kept().end()
 
 
 def pytest_runtest_logfinish() -> None:
@@ -87,7 +96,7 @@ def postgres() -> Iterator[databases.Postgres]:
     with databases.new_postgres(tables=True) as url:
         database = databases.Postgres(url)
         yield database
-        database.close()
+        event_loops.kept().run_until_complete(database.close())
 
 
 @pytest.fixture
@@ -111,11 +120,15 @@ def bare_database_url(database_kind: str, tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-async def database(database_url: str) -> AsyncGenerator[Database]:
+async def database(database_url: str, request: pytest.FixtureRequest) -> AsyncGenerator[Database]:
     engines = databases.engines(database_url)
     opened = Database(database_url, engines.reading, engines.writing)
     yield opened
-    await opened.close()
+    if opened.is_sqlite:
+        await opened.close()
+    else:
+        server: databases.Postgres = request.getfixturevalue("postgres")
+        await server.keep(opened)
 
 
 @pytest.fixture(scope="session")
