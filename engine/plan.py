@@ -15,8 +15,10 @@ from engine.statements import KEYS, SIZE, AnyBinds, Builder, Shape, Sql
 Rows = Sequence[Any]
 Row = tuple[Any, ...]
 MOST_STATEMENTS = 64
-TIMED, LATELY = 8, 0.25
-"""Every so many runs are timed; how much the last one counts among these."""
+TIMED = 8
+"""Every so many runs are timed."""
+SLOWER, FASTER = 0.25, 0.5
+"""How much the last one counts: machines are slow at times for reasons of their own."""
 NO_ROWS: list[Any] = []
 
 
@@ -153,7 +155,8 @@ class Plan:
         Raises ``Irregular``; any other error also means that the reference executor must answer.
         """
         self.runs += 1
-        is_timed = self.seconds == inf or not self.runs % TIMED
+        # The first run builds the statements, which no other has to.
+        is_timed = self.runs > 1 and (self.seconds == inf or not self.runs % TIMED)
         started = thread_time() if is_timed else 0.0
         run = _Run(self, scope, variables)
         for batch in self.batches:
@@ -165,9 +168,15 @@ class Plan:
             yield from run.load(level)
         answer = run.shaped()
         if is_timed:
-            seconds, known = thread_time() - started, self.seconds
-            self.seconds = seconds if known == inf else known + (seconds - known) * LATELY
+            self._note(thread_time() - started)
         return answer
+
+    def _note(self, seconds: float) -> None:
+        known = self.seconds
+        if known == inf:
+            self.seconds = seconds
+        else:
+            self.seconds += (seconds - known) * (SLOWER if seconds > known else FASTER)
 
 
 class _Run:
