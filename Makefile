@@ -17,8 +17,9 @@ help: ## This list
 serve: runtime ## The gateway with everything embedded, and demo data at the first start
 	@exec $(RUN) -m app serve $(ARGS)
 
+# Three processes for two cores: some tests wait for what they have killed.
 test: development ## All tests (ARGS="..." goes to pytest)
-	@$(RUN) -m pytest -n 2 --dist worksteal $(ARGS)
+	@$(RUN) -m pytest -n 3 --dist worksteal $(ARGS)
 
 check: development ## Lint, format, types, and the import rules between packages
 	$(RUN) -m ruff check
