@@ -142,7 +142,7 @@ class Plan:
     builder: Builder
     binds: AnyBinds
     seconds: float = inf
-    """The CPU time of its runs, lately; beyond all measure before the first."""
+    """The CPU time of its runs, lately; beyond all measure until one has been timed."""
     runs: int = 0
 
     @property

@@ -9,11 +9,10 @@ from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 import pytest
 import structlog
-from aiohttp import DummyCookieJar, web_app
+from aiohttp import DummyCookieJar
 from aiohttp.test_utils import TestClient, TestServer
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
@@ -67,12 +66,6 @@ def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEv
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish() -> None:
     event_loops.kept().end()
-
-
-def pytest_runtest_logfinish() -> None:
-    # aiohttp remembers the last 1024 handlers, and with each of them the application of its test.
-    remembered: Any = web_app
-    remembered._cached_build_middleware.cache_clear()  # noqa: SLF001 - it has no public name
 
 
 @pytest.fixture(params=DATABASES)
