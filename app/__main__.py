@@ -1,10 +1,14 @@
-"""``python -m app``: see ``app.cli``."""
+"""``python -m app``: see ``app.cli``, and ``app.serve_cli`` for what starts servers."""
 
 import gc
+import sys
 
 if __name__ == "__main__":
-    gc.disable()  # nothing that is made by imports is garbage; ``terminal.run`` turns it on again
+    gc.disable()  # nothing that is made by imports is garbage; ``running.run`` turns it on again
 
-    from app.cli import main
+    if sys.argv[1:2] in (["serve"], ["work"]):
+        from app.serve_cli import app
+    else:
+        from app.cli import app
 
-    main()
+    app()

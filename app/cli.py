@@ -1,22 +1,15 @@
-"""``python -m app``: serve, work, and what operators do by hand."""
+"""``python -m app``: what operators do by hand, beside ``serve`` and ``work``."""
 
-import asyncio
-import sys
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, cast
 
 import orjson
 import typer
 from rich.markup import escape
-from rich.progress import Progress
 from rich.table import Table
-from sqlalchemy import make_url
 
-from app import apps_cli, credentials, keys_cli, stores_cli, users_cli
-from app.settings import Settings
-from app.terminal import err, fail, out, run, settings, show
-from resolvers.services import Services
+from app import apps_cli, keys_cli, serve_cli, stores_cli, users_cli
+from app.terminal import fail, out, run, settings, show
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -24,139 +17,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="storegraph: one GraphQL schema over a combined commerce domain, and legacy REST APIs.",
 )
+app.add_typer(serve_cli.app)
 app.add_typer(apps_cli.app, name="apps")
 app.add_typer(keys_cli.app, name="keys")
 app.add_typer(users_cli.app, name="users")
 app.add_typer(stores_cli.app, name="stores")
 SCHEMA_FILE = Path("schema/schema.graphql")
-Host = Annotated[str | None, typer.Option(help="Address to listen on.")]
-Port = Annotated[int | None, typer.Option(help="Port to listen on; 0 picks a free one.")]
-Workers = Annotated[int | None, typer.Option(help="Serving processes on that port.")]
-
-
-def main() -> None:
-    app()
-
-
-@app.command()
-def serve(
-    host: Host = None,
-    port: Port = None,
-    workers: Workers = None,
-    worker: Annotated[int | None, typer.Option(hidden=True)] = None,
-) -> None:
-    """Serve GraphQL and the legacy APIs, with demo data at the first start."""
-    from app import serving, supervisor  # noqa: PLC0415 - only the servers need the servers
-
-    chosen = settings(host=host, port=port, workers=workers)
-    if worker is not None:
-        run(serving.serve(chosen, worker=serving.Worker(worker)))
-        return
-    try:
-        if chosen.workers == 1:
-            run(_serve_alone(chosen))
-        else:
-            run(_serve_many(chosen))
-    except supervisor.WorkersFail as error:
-        fail(str(error))
-
-
-async def _serve_alone(chosen: Settings) -> None:
-    from app import serving  # noqa: PLC0415
-
-    await _prepare(chosen)
-
-    async def started(address: str) -> None:
-        _welcome(chosen, address)
-
-    await serving.serve(chosen, started=started)
-
-
-async def _serve_many(chosen: Settings) -> None:
-    from app import serving, supervisor  # noqa: PLC0415
-
-    await _prepare(chosen)
-
-    async def started(port: int) -> None:
-        address = serving.local_address(chosen.host, port)
-        _welcome(chosen, chosen.base_url if chosen.public_url else address)
-
-    await supervisor.supervise(chosen, started=started)
-
-
-async def _prepare(chosen: Settings) -> None:
-    """Leave the first start's work to a process of its own.
-
-    Making tables and demo data takes 90 MB that this one would hold for as long as it serves.
-    """
-    if not _is_first_start(chosen):
-        await _make_ready(chosen)
-        return
-    child = await asyncio.create_subprocess_exec(sys.executable, "-m", "app", "prepare")
-    try:
-        status = await child.wait()
-    finally:
-        if child.returncode is None:
-            child.terminate()
-    if status:
-        raise typer.Exit(status)
-
-
-def _is_first_start(chosen: Settings) -> bool:
-    if chosen.with_demo and not (chosen.data_dir / credentials.FILE).exists():
-        return True
-    file = make_url(chosen.database).database if chosen.is_embedded else None
-    return file is not None and not Path(file).exists()
-
-
-@app.command(hidden=True)
-def prepare() -> None:
-    """Do what there is to do before anything is served."""
-    run(_make_ready(settings()))
-
-
-async def _make_ready(chosen: Settings) -> None:
-    """Bring an embedded database up to date, fill an empty one where the demo is on.
-
-    An older demo gets a fresh token for its app, and a fresh session.
-    """
-    from app.assembly import open_services  # noqa: PLC0415
-    from resolvers.organizations import slugs  # noqa: PLC0415
-
-    if not (chosen.with_demo or chosen.is_embedded):
-        return
-    async with open_services(chosen, background=False) as services:
-        if not chosen.with_demo:
-            return
-        if not await slugs(services.database):
-            await _seed(chosen, services, 1)
-        await credentials.renew(chosen, services)
-
-
-def _welcome(chosen: Settings, address: str) -> None:
-    if chosen.with_demo:
-        credentials.refresh(chosen, base_url=address)
-    table = Table(show_header=False, box=None, pad_edge=False)
-    table.add_row("GraphQL", f"{address}/graphql")
-    if chosen.graphiql:
-        table.add_row("", "[dim]the same address in a browser is GraphiQL[/dim]")
-    table.add_row("InstaMarket", f"{address}/instamarket/api/v1")
-    table.add_row("xPage", f"{address}/xpage/api/apps/v1")
-    table.add_row("instxnt", f"{address}/instxnt")
-    table.add_row("Log in, sign up", f"{address}/login, {address}/signup")
-    table.add_row("Health, metrics", f"{address}/health/ready, {address}/metrics")
-    if (chosen.data_dir / credentials.FILE).exists() and chosen.with_demo:
-        table.add_row("Demo credentials", escape(str(chosen.data_dir / credentials.FILE)))
-    out.print("[bold green]storegraph is serving[/bold green]")
-    show(table)
-
-
-@app.command()
-def work() -> None:
-    """Run jobs until stopped; for databases that serving processes leave the jobs of."""
-    from app import serving  # noqa: PLC0415
-
-    run(serving.work(settings()))
 
 
 @app.command()
@@ -179,34 +45,20 @@ def seed(
     scale: Annotated[float, typer.Option(min=0.01, help="Times the usual amount.")] = 1,
 ) -> None:
     """Fill an empty database with demo data."""
+    from app import first_start  # noqa: PLC0415
+    from app.assembly import open_services  # noqa: PLC0415
+    from app.seed import NotEmpty  # noqa: PLC0415
 
     async def fill() -> None:
-        from app.assembly import open_services  # noqa: PLC0415
-
         async with open_services(chosen, background=False) as services:
-            await _seed(chosen, services, scale)
-
-    from app.seed import NotEmpty  # noqa: PLC0415
+            await first_start.plant(chosen, services, scale)
 
     chosen = settings()
     try:
         run(fill())
     except NotEmpty as error:
         fail(str(error))
-    out.print(f"Demo credentials: {escape(str(chosen.data_dir / credentials.FILE))}")
-
-
-async def _seed(chosen: Settings, services: Services, scale: float) -> None:
-    from app.seed import run as plant  # noqa: PLC0415
-
-    with Progress(console=err, transient=True) as shown:
-        bar = shown.add_task("Creating demo data", total=None)
-        await plant(
-            services,
-            scale=scale,
-            progress=lambda done, total: shown.update(bar, completed=done, total=total),
-            keep=partial(credentials.keep, chosen),
-        )
+    out.print(f"Demo credentials: {escape(str(chosen.credentials_file))}")
 
 
 @app.command("export-schema")

@@ -20,7 +20,6 @@ from resolvers.services import Services
 from resolvers.sessions import Browser
 from rest_compat.instxnt.cookies import SESSION
 
-FILE = "demo-credentials.json"
 ADMIN_FILE = "admin.token"
 AGENT = "the demo"
 RENEWED_WITHIN = timedelta(hours=20)
@@ -152,7 +151,7 @@ async def _renew_app(settings: Settings, services: Services, doors: dict[str, An
 
 
 def _kept(settings: Settings) -> dict[str, Any] | None:
-    path = settings.data_dir / FILE
+    path = settings.credentials_file
     return orjson.loads(path.read_bytes()) if path.exists() else None
 
 
@@ -217,7 +216,7 @@ def _bearer(door: Mapping[str, Any]) -> str:
 
 
 def _write(settings: Settings, doors: Mapping[str, Any]) -> Path:
-    path = settings.data_dir / FILE
+    path = settings.credentials_file
     text = orjson.dumps(doors, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
     _private(path, text).replace(path)
     return path

@@ -9,7 +9,6 @@ import orjson
 from aiohttp import web
 
 from app import graphiql
-from app.credentials import FILE
 from app.graphql import Page
 from app.settings import Settings
 
@@ -35,7 +34,7 @@ def _examples() -> tuple[graphiql.Operation, ...]:
 def _demo_headers(settings: Settings) -> Mapping[str, str] | None:
     """Those of the file that the demo wrote, or None where there is none (yet)."""
     try:
-        doors: Any = orjson.loads((settings.data_dir / FILE).read_bytes())
+        doors: Any = orjson.loads(settings.credentials_file.read_bytes())
         return doors["graphql"]["headers"]
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -19,6 +19,13 @@ def joined(host: str, port: int) -> socket.socket:
     return _socket(host, port, shared=True)
 
 
+def local_address(host: str, port: int) -> str:
+    """Where clients on this machine find what listens there."""
+    known = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}  # noqa: S104 - not bound here
+    named = f"[{host}]" if ":" in host and host not in known else known.get(host, host)
+    return f"http://{named}:{port}"
+
+
 def _socket(host: str, port: int, *, shared: bool) -> socket.socket:
     [(family, kind, protocol, _, address), *_] = socket.getaddrinfo(
         host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE

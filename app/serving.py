@@ -13,7 +13,7 @@ from aiohttp import web
 
 from app import credentials, garbage, logs
 from app.assembly import Countdown, open_services, running_jobs
-from app.ports import bound, joined
+from app.ports import bound, joined, local_address
 from app.settings import Settings
 from app.web import create_app, drain
 from resolvers.services import Services
@@ -129,9 +129,3 @@ def _address(settings: Settings, runner: web.AppRunner) -> str:
     if settings.public_url is not None:
         return settings.base_url
     return local_address(settings.host, runner.addresses[0][1])
-
-
-def local_address(host: str, port: int) -> str:
-    known = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}  # noqa: S104 - not bound here
-    named = f"[{host}]" if ":" in host and host not in known else known.get(host, host)
-    return f"http://{named}:{port}"

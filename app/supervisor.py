@@ -1,20 +1,21 @@
 """Several serving processes on one port: started, looked after, stopped together."""
 
 import asyncio
-import os
 import signal
-import sys
 import time
 from asyncio.subprocess import Process
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import replace
 from tempfile import TemporaryDirectory
 
 import structlog
 from prometheus_client.multiprocess import mark_process_dead  # pyright: ignore[reportUnknownVariableType]
 
+from app import launch
 from app.metrics import SHARED
 from app.ports import bound
+from app.running import Failed
 from app.settings import Settings
 
 log = structlog.get_logger()
@@ -24,7 +25,7 @@ PAUSE = 1.0
 GRACE = 10.0
 
 
-class WorkersFail(RuntimeError):
+class WorkersFail(Failed):
     """A worker ended again and again as soon as it was started."""
 
 
@@ -96,14 +97,12 @@ class _Family:
             stopped.cancel()
 
     async def _start(self, number: int) -> Process:
-        settings = self._settings
-        given = {"HOST": settings.host, "PORT": self._port, "WORKERS": settings.workers}
-        named = {f"STOREGRAPH_{name}": str(value) for name, value in given.items()}
+        settings = replace(self._settings, port=self._port)
         return await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "app", "serve", "--worker", str(number),
-            env={**os.environ, **named, SHARED: self._figures},
+            *launch.command("serve", str(number)),
+            env=launch.environment(settings, **{SHARED: self._figures}),
             start_new_session=True,  # a Ctrl-C is for the supervisor, which tells its workers
-        )  # fmt: skip
+        )
 
     async def _answers(self) -> None:
         """Wait until a worker takes connections."""

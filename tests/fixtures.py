@@ -7,6 +7,7 @@ import asyncio
 import os
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
@@ -136,7 +137,7 @@ def common_settings() -> Settings:
 
 @pytest.fixture
 def settings(common_settings: Settings, tmp_path: Path) -> Settings:
-    return common_settings.model_copy(update={"data_dir": tmp_path})
+    return replace(common_settings, data_dir=tmp_path)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@
 
 import os
 from collections import deque
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -67,7 +68,7 @@ VARIABLES: dict[str, dict[str, Any]] = {
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    return settings.model_copy(update={"compiled_queries": True})
+    return replace(settings, compiled_queries=True)
 
 
 def document(name: str) -> str:

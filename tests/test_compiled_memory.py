@@ -1,6 +1,7 @@
 """What a compiled answer leaves behind."""
 
 import gc
+from dataclasses import replace
 
 import pytest
 
@@ -15,7 +16,7 @@ FEW = 50
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    return settings.model_copy(update={"compiled_queries": True})
+    return replace(settings, compiled_queries=True)
 
 
 async def test_an_answer_is_no_garbage_that_somebody_has_to_look_for(

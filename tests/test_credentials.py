@@ -60,7 +60,7 @@ def test_credentials_are_kept_where_only_their_owner_reads_them(tmp_path: Path) 
 def test_another_port_changes_the_addresses_and_nothing_else(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path)
     credentials.refresh(settings)  # nothing is there yet, and nothing appears
-    assert not (tmp_path / credentials.FILE).exists()
+    assert not settings.credentials_file.exists()
     path = credentials.keep(settings, KEYS)
     before = path.read_text()
 
@@ -143,7 +143,7 @@ async def test_an_app_with_another_secret_keeps_what_it_has(
 async def test_without_a_demo_nothing_is_renewed(services: Services, settings: Settings) -> None:
     await credentials.renew(settings, services)
 
-    assert not (settings.data_dir / credentials.FILE).exists()
+    assert not settings.credentials_file.exists()
 
 
 @pytest.mark.parametrize("left", [timedelta(days=2), timedelta(hours=2), timedelta(hours=-2)])

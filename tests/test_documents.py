@@ -1,5 +1,6 @@
 """Queries as frontends send them: each stays valid, and costs so many statements and no more."""
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -102,7 +103,7 @@ def _lists(data: Any, path: str = "") -> dict[str, int]:
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    return settings.model_copy(update={"explain_executions": True})
+    return replace(settings, explain_executions=True)
 
 
 async def test_documents_are_answered_in_as_few_statements_as_there_are_levels(
@@ -112,7 +113,7 @@ async def test_documents_are_answered_in_as_few_statements_as_there_are_levels(
     everything = await _key(services, keys.graphql)
     wholesale = await _key(services, keys.wholesale)
     variables = await _variables(services)
-    plain = settings.model_copy(update={"compiled_queries": False})
+    plain = replace(settings, compiled_queries=False)
     counted: dict[str, int] = {}
     ways: dict[str, Any] = {}
     async with TestClient(TestServer(create_app(services, plain))) as other:

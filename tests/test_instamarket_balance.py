@@ -1,5 +1,6 @@
 """InstaMarket: the balance, top-ups, usage and the operators' audit log."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -292,7 +293,7 @@ async def test_nobody_else_sees_the_audit_log(instamarket: Rest, make: Make) -> 
 async def test_without_an_admin_token_the_audit_log_is_closed(
     services: Services, settings: Settings
 ) -> None:
-    closed = settings.model_copy(update={"admin_token": None})
+    closed = replace(settings, admin_token=None)
     async with instamarket_door(services, closed) as door:
         for token in ("", "None", "admin-token-of-tests"):
             headers = {"Authorization": f"Bearer {token}"}

@@ -1,7 +1,7 @@
 """InstaMarket: every operation with every status that its contract documents, and the papers."""
 
 from collections.abc import AsyncGenerator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from typing import Any
 
@@ -236,7 +236,7 @@ async def test_the_postman_collection_has_every_operation(instamarket: Rest) -> 
 
 @pytest.fixture
 async def at_its_host(services: Services, settings: Settings) -> AsyncGenerator[Rest]:
-    named = settings.model_copy(update={"dialect_hosts": "old.example.com=instamarket"})
+    named = replace(settings, dialect_hosts="old.example.com=instamarket")
     async with instamarket_door(services, named) as door:
         yield door
 

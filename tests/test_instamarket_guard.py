@@ -1,6 +1,7 @@
 """InstaMarket: keys, addresses, rate limits and signatures, in the contract's order of checks."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -108,7 +109,7 @@ async def test_only_trusted_proxies_say_whom_they_speak_for(
         ("127.0.0.1", "no address", 403),
         ("", "203.0.113.10", 403),
     ):
-        behind = settings.model_copy(update={"trusted_proxies": trusted})
+        behind = replace(settings, trusted_proxies=trusted)
         async with instamarket_door(services, behind) as door:
             reply = await door("get_health", key=key, headers={"X-Forwarded-For": forwarded})
         assert reply.status == status, (trusted, forwarded)

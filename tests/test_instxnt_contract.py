@@ -1,7 +1,7 @@
 """instxnt: every operation with every status that its contract documents, and the papers."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from typing import Any
 
@@ -299,7 +299,7 @@ async def test_the_contract_is_served_at_its_address_and_at_its_own_host(
 ) -> None:
     status, body, _ = await ask(instxnt, "GET", "/instxnt/openapi.json")
     assert (status, body) == (200, {**contract().spec, "servers": [{"url": "/instxnt"}]})
-    named = settings.model_copy(update={"dialect_hosts": "api.example.com=instxnt"})
+    named = replace(settings, dialect_hosts="api.example.com=instxnt")
     async with instxnt_door(services, named) as door:
         at = {"Host": "api.example.com"}
         status, body, _ = await ask(door, "GET", "/api/stores", headers=at)

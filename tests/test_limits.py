@@ -1,5 +1,6 @@
 """What an operation may ask for, refused before anything of it runs."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -151,7 +152,7 @@ async def test_what_cannot_be_added_up_is_refused(gql: GraphQL) -> None:
 
 
 async def test_limits_are_settings(services: Services, settings: Settings) -> None:
-    strict = settings.model_copy(update={"max_cost": 5, "max_depth": 2})
+    strict = replace(settings, max_cost=5, max_depth=2)
     async with TestClient(TestServer(create_app(services, strict))) as client:
         gql = GraphQL(client)
         assert (await refusal(gql, "{ products { nodes { id } } }"))["code"] == "DEPTH_LIMIT"
@@ -162,7 +163,7 @@ async def test_limits_are_settings(services: Services, settings: Settings) -> No
 async def test_without_introspection_nothing_tells_what_there_is(
     services: Services, settings: Settings
 ) -> None:
-    quiet = settings.model_copy(update={"introspection": False})
+    quiet = replace(settings, introspection=False)
     async with TestClient(TestServer(create_app(services, quiet))) as client:
         gql = GraphQL(client)
         assert (await refusal(gql, "{ __schema { types { name } } }"))["code"] == "BAD_REQUEST"

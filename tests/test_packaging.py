@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from dataclasses import fields
 from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ PACKAGES = sorted(
     for folder in ROOT.iterdir()
     if (folder / "__init__.py").is_file() and folder.name != "tests"
 )
-SETTINGS = {f"STOREGRAPH_{name.upper()}" for name in Settings.model_fields}
+SETTINGS = {f"STOREGRAPH_{each.name.upper()}" for each in fields(Settings)}
 # What docker-compose.yml reads for itself and hands to no gateway.
 OF_COMPOSE = {"STOREGRAPH_SITES", "STOREGRAPH_SUBNET", "STOREGRAPH_VERSION"}
 

@@ -7,6 +7,7 @@ import socket
 import uuid
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +106,7 @@ async def gateway(
     services: Services, settings: Settings, store: DocumentStore | None = None, **chosen: Any
 ) -> AsyncGenerator[Client]:
     services.documents = store
-    app = create_app(services, settings.model_copy(update=chosen))
+    app = create_app(services, replace(settings, **chosen))
     async with TestClient(TestServer(app)) as client:
         yield client
 
@@ -717,7 +718,7 @@ async def test_a_gateway_that_trusts_nothing_does_not_start(
     services: Services, settings: Settings, tmp_path: Path
 ) -> None:
     with pytest.raises(Invalid, match="STOREGRAPH_TRUSTED_DOCUMENTS"):
-        create_app(services, settings.model_copy(update={"trusted_documents_only": True}))
-    broken = settings.model_copy(update={"trusted_documents": written(tmp_path, {"a": "{"})})
+        create_app(services, replace(settings, trusted_documents_only=True))
+    broken = replace(settings, trusted_documents=written(tmp_path, {"a": "{"}))
     with pytest.raises(Invalid):
         create_app(services, broken)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, ClassVar
 
@@ -135,7 +136,7 @@ async def test_other_protocols_are_not_spoken(client: Client, protocols: Any) ->
 async def test_pages_of_other_origins_may_not_connect(
     services: Services, settings: Settings
 ) -> None:
-    chosen = settings.model_copy(update={"allowed_origins": "https://shop.example"})
+    chosen = replace(settings, allowed_origins="https://shop.example")
     async with TestClient(TestServer(create_app(services, chosen))) as client:
         for origin in ("https://evil.example", "null", "https://shop.example.evil.example"):
             with pytest.raises(WSServerHandshakeError, match="403"):

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from io import BytesIO
 from typing import Any
 
@@ -312,7 +313,7 @@ async def test_an_unknown_address_is_told_as_json(client: Client) -> None:
 async def test_pages_of_allowed_origins_may_read_answers(
     services: Services, settings: Settings
 ) -> None:
-    chosen = settings.model_copy(update={"allowed_origins": "https://shop.example"})
+    chosen = replace(settings, allowed_origins="https://shop.example")
     async with TestClient(TestServer(create_app(services, chosen))) as client:
         ours = {"Origin": "https://shop.example"}
         async with client.options("/graphql", headers=ours) as response:
@@ -366,7 +367,7 @@ async def spoken(client: Client, *requests: bytes) -> bytes:
 async def test_a_connection_lives_as_long_as_the_client_says(
     services: Services, settings: Settings, make: Make, *, compiled: bool
 ) -> None:
-    chosen = settings.model_copy(update={"compiled_queries": compiled})
+    chosen = replace(settings, compiled_queries=compiled)
     key = await make.key()
     body = orjson.dumps({"query": "{ stores { nodes { id } } }"})
 
@@ -419,7 +420,7 @@ async def test_only_browsers_get_the_page(client: Client) -> None:
 async def test_the_demo_credential_is_for_browsers_of_this_machine_only(
     services: Services, settings: Settings
 ) -> None:
-    demo = settings.model_copy(update={"demo": True})
+    demo = replace(settings, demo=True)
     credential = {"graphql": {"headers": {"Authorization": "Bearer sg_demo"}}}
     (settings.data_dir / "demo-credentials.json").write_text(json.dumps(credential))
     async with TestClient(TestServer(create_app(services, demo))) as client:
@@ -437,7 +438,7 @@ async def test_the_demo_credential_is_for_browsers_of_this_machine_only(
             {"Host": "203.0.113.9:8000"},
         ):
             assert "sg_demo" not in await page(**headers)
-    quiet = settings.model_copy(update={"demo": False})
+    quiet = replace(settings, demo=False)
     async with TestClient(TestServer(create_app(services, quiet))) as client:
         page_text = await (await client.get("/graphql", headers={"Accept": "text/html"})).text()
         assert "sg_demo" not in page_text
@@ -446,7 +447,7 @@ async def test_the_demo_credential_is_for_browsers_of_this_machine_only(
 async def test_a_host_of_its_own_leads_to_a_dialect(services: Services, settings: Settings) -> None:
     from rest_compat.instamarket import instamarket  # noqa: PLC0415
 
-    chosen = settings.model_copy(update={"dialect_hosts": "old.example=instamarket"})
+    chosen = replace(settings, dialect_hosts="old.example=instamarket")
     dialect = instamarket(services, admin_token=None)
     app = create_app(services, chosen, dialects=[dialect])
     async with TestClient(TestServer(app)) as client:
@@ -456,7 +457,7 @@ async def test_a_host_of_its_own_leads_to_a_dialect(services: Services, settings
             assert response.status == 401
         async with client.get("/api/v1/health") as response:
             assert response.status == 404
-    wrong = settings.model_copy(update={"dialect_hosts": "old.example=other"})
+    wrong = replace(settings, dialect_hosts="old.example=other")
     with pytest.raises(ValueError, match="other"):
         create_app(services, wrong, dialects=[dialect])
 
@@ -473,5 +474,5 @@ async def test_the_client_behind_trusted_proxies_is_the_one_that_counts(
             return response.status
 
     assert await status(settings) == 403
-    trusting = settings.model_copy(update={"trusted_proxies": "127.0.0.0/8"})
+    trusting = replace(settings, trusted_proxies="127.0.0.0/8")
     assert await status(trusting) == 200

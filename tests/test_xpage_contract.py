@@ -1,7 +1,7 @@
 """xPage: every operation with every status that its contract documents, and the papers."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import BytesIO
 from typing import Any
 from uuid import uuid4
@@ -250,7 +250,7 @@ async def test_the_contract_is_served_at_its_address_and_at_its_own_host(
 ) -> None:
     status, body, _ = await ask(xpage, "GET", "/xpage/openapi.json")
     assert (status, body) == (200, {**contract().spec, "servers": [{"url": "/xpage"}]})
-    named = settings.model_copy(update={"dialect_hosts": "old.example.com=xpage"})
+    named = replace(settings, dialect_hosts="old.example.com=xpage")
     async with xpage_door(services, named) as door:
         at = {"Host": "old.example.com"}
         status, body, _ = await ask(door, "GET", "/api/apps/v1/permission", headers=at)

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -75,8 +75,8 @@ def _bytes(said: tuple[int, dict[str, str], Any]) -> bytes:
 @asynccontextmanager
 async def doors(services: Services, settings: Settings) -> AsyncGenerator[Doors]:
     """Both gateways. What is asked of the second one is always answered by the reference."""
-    compiling = settings.model_copy(update={"compiled_queries": True, "explain_executions": True})
-    plain = settings.model_copy(update={"compiled_queries": False})
+    compiling = replace(settings, compiled_queries=True, explain_executions=True)
+    plain = replace(settings, compiled_queries=False)
     async with (
         TestClient(TestServer(create_app(services, plain))) as other,
         TestClient(TestServer(create_app(services, compiling))) as one,
