@@ -1,5 +1,6 @@
 """One ``openapi.yaml``: its operations, its webhooks, and what it calls itself."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +16,10 @@ _TIMESTAMP = "tag:yaml.org,2002:timestamp"
 
 
 class _Loader(yaml.CSafeLoader):
-    """The C loader, which leaves dates as the text that JSON knows."""
+    """The C loader, which leaves dates as the text that JSON knows, and equal texts as one."""
+
+    def construct_scalar(self, node: Any) -> str:
+        return sys.intern(super().construct_scalar(node))
 
 
 _Loader.yaml_implicit_resolvers = {

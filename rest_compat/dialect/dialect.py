@@ -41,8 +41,9 @@ class Dialect(Generic[Context]):
     where it is less. ``check_answers`` is for tests: an answer outside the
     contract raises ``AnswerBreaksContract``.
 
-    Construction raises ``HandlersAstray`` where handlers and operations do not match, and what
-    :meth:`Operation.compile` raises for a contract that is broken itself.
+    Construction raises ``HandlersAstray`` where handlers and operations do not match. With
+    ``check_answers`` it also raises what :meth:`Operation.compile` does for a contract that is
+    broken itself; else operations are compiled as they are asked for.
     """
 
     name: str
@@ -59,10 +60,11 @@ class Dialect(Generic[Context]):
     check_answers: bool = False
 
     def __post_init__(self) -> None:
-        # What does not match or cannot be compiled stops the start-up, not a request.
+        # What does not match stops the start-up, not a request.
         _ = self._handlers, self._router
-        for operation in self.contract.operations:
-            operation.compile()
+        if self.check_answers:
+            for operation in self.contract.operations:
+                operation.compile()
 
     @cached_property
     def _handlers(self) -> Mapping[str, Handler]:

@@ -1,32 +1,17 @@
 """Hold a value against a schema of the contract, and say everything that is wrong with it."""
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any, TypeGuard
-
-from jsonschema_rs import (
-    Draft202012,
-    Draft202012Validator,
-    EmailOptions,
-    Registry,
-    ValidationError,
-    ValidationErrorKind,
-)
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from resolvers.errors import Problem
+
+if TYPE_CHECKING:
+    from rest_compat.dialect.judge import Judge, Judges
 
 Json = Any
 Rule = Mapping[str, Any]
 Path = tuple[str | int, ...]
-
-_BASE = "urn:contract"
-_EMAIL = EmailOptions(allow_display_text=False, allow_domain_literal=False)
-_DECIMAL = re.compile(r"-?[0-9]+(\.[0-9]+)?")
-
-
-def _is_decimal(text: str) -> bool:
-    return _DECIMAL.fullmatch(text) is not None
 
 
 class Document:
@@ -36,8 +21,11 @@ class Document:
         self.spec = spec
 
     @cached_property
-    def registry(self) -> Registry:
-        return Registry([(_BASE, self.spec)], draft=Draft202012)
+    def judges(self) -> "Judges":
+        """What its schemas hold values against; a library of 6 MB, loaded for the first request."""
+        from rest_compat.dialect.judge import Judges  # noqa: PLC0415
+
+        return Judges(self.spec)
 
     def resolve(self, rule: Rule) -> Rule:
         """What a ``$ref`` leads to (keywords beside it win), or the rule itself.
@@ -131,64 +119,13 @@ class Schema:
         return {name: flat["default"] for name, flat in flats.items() if "default" in flat}
 
     @cached_property
-    def _validator(self) -> Draft202012Validator:
-        return Draft202012Validator(
-            _absolute(self.rule),
-            registry=self.document.registry,
-            validate_formats=True,
-            formats={"decimal": _is_decimal},
-            email_options=_EMAIL,
-            mask="value",  # what somebody sent is not repeated in messages and logs
-            offline=True,
-        )
+    def _judge(self) -> "Judge":
+        return self.document.judges.of(self.rule)
 
     def compile(self) -> None:
         """Raise now what is wrong with the schema itself: ``ValueError`` or ``LookupError``."""
-        _ = self._validator, self.types
+        _ = self._judge, self.types
 
     def problems(self, value: Json, at: Path = ()) -> list[Problem]:
         """Every rule the value breaks, once each; paths start with ``at``."""
-        found = (
-            problem
-            for error in self._validator.iter_errors(value)
-            for problem in _problems(error, at)
-        )
-        # Parts of an ``allOf`` often say the same.
-        return list({(each.path, each.kind): each for each in found}.values())
-
-
-def _absolute(rule: Json) -> Json:
-    """A copy that can be compiled apart from the contract: its references name the contract."""
-    if is_object(rule):
-        return {
-            key: _BASE + value if key == "$ref" else _absolute(value) for key, value in rule.items()
-        }
-    return [_absolute(each) for each in rule] if is_array(rule) else rule
-
-
-def _problems(error: ValidationError, at: Path) -> Iterator[Problem]:
-    path = (*at, *error.instance_path)
-    match error.kind:
-        case ValidationErrorKind.Required(property):
-            yield Problem((*path, property), error.message, "required")
-        case ValidationErrorKind.AnyOf(branches) | ValidationErrorKind.OneOfNotValid(branches):
-            meant = _meant(branches)
-            if meant:
-                for inner in meant:
-                    yield from _problems(inner, at)
-            else:
-                yield Problem(path, error.message, error.kind.name)
-        case ValidationErrorKind.OneOfMultipleValid():
-            yield Problem(path, error.message, error.kind.name)
-        case kind:
-            yield Problem(path, error.message, kind.name, kind.value)
-
-
-def _meant(branches: Sequence[Sequence[ValidationError]]) -> Sequence[ValidationError]:
-    """The one alternative whose type and constants fit the value, or nothing."""
-    fitting = [
-        branch
-        for branch in branches
-        if not any(error.kind.name in {"type", "const"} for error in branch)
-    ]
-    return fitting[0] if len(fitting) == 1 else ()
+        return self._judge.problems(value, at)
