@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import warnings
 from contextvars import ContextVar
 from typing import Any
 
@@ -48,6 +49,10 @@ def configure(settings: Settings) -> None:
         )
     )
     logging.basicConfig(level=max(level, logging.WARNING), handlers=[handler], force=True)
+    # When a field fails, graphql-core cancels those beside it. Python wonders about any that were
+    # not even begun; nothing is lost with them.
+    unbegun = "coroutine '(Executor|GraphQLCoreConverter).* was never awaited"
+    warnings.filterwarnings("ignore", unbegun, RuntimeWarning)
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
 

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import cache
 from typing import Any
 
+import structlog
 from aiohttp import web
 from prometheus_client import Counter
 
@@ -19,14 +20,15 @@ from app.pages import graphiql_page
 from app.people import People
 from app.settings import Settings, listed, mapped
 from app.stripe_webhook import StripeWebhook
-from engine import Driver, Lookups, driver_for
+from engine import Driver, Lookups, Reader, driver_for
 from providers.simulated_payments import SimulatedPayments
-from resolvers.services import PlainLookups, Services
+from resolvers.services import PlainLookups, PlainReader, Services
 from rest_compat.dialect import Dialect
 from schema import Schema, make_schema
 from schema.execution import Execution
 from schema.limits import Limits
 
+log = structlog.get_logger()
 SERVICES = web.AppKey("services", Services)
 HEALTH = web.AppKey("health", Health)
 DRIVER: web.AppKey[Driver] = web.AppKey("driver")
@@ -57,6 +59,8 @@ def create_app(
     app[SERVICES] = services
     app[DRIVER] = driver = driver_for(services.database.url, connections=settings.database_pool)
     services.lookups = Lookups(driver, lambda: services.database.commits)
+    if settings.compiled_queries:
+        services.reader = Reader(driver, PlainReader(services.database), read_failed)
     graph = schema or make_schema(introspection=settings.with_introspection, limits=limits)
     app[HEALTH] = Health(services)
     complete = _completing(cors.granting(GRAPHQL, origins))
@@ -131,6 +135,11 @@ def _execution(graph: Schema, driver: Driver, settings: Settings) -> Execution |
     return Execution(graph, driver, observe, explains=settings.explain_executions)
 
 
+def read_failed(error: Exception) -> None:
+    """A read that SQLAlchemy does again, slowly: whatever is wrong is to be known."""
+    log.warning("prepared_read_failed", exc_info=error)
+
+
 @cache
 def _counted(path: str, reason: str) -> Counter:
     return EXECUTIONS.labels(path, reason)
@@ -140,6 +149,7 @@ async def _close(app: web.Application) -> None:
     TALLY.flush()
     services = app[SERVICES]
     services.lookups = PlainLookups(services.database)
+    services.reader = PlainReader(services.database)
     await app[DRIVER].close()
 
 

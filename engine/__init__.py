@@ -23,6 +23,7 @@ from engine.fields import (
 )
 from engine.leaves import Fast
 from engine.lookups import Lookups
+from engine.reader import Reader
 from engine.refusals import Irregular, Uncompilable
 from engine.selections import operations
 
@@ -41,6 +42,7 @@ __all__ = [
     "Kind",
     "Lookups",
     "Operation",
+    "Reader",
     "Record",
     "Relation",
     "Rows",

@@ -18,12 +18,6 @@ from engine.refusals import Irregular, Uncompilable
 from engine.selections import Selections, flags_of
 
 MOST_PLANS = 32
-LIGHT = 0.01
-"""Seconds: queries that take less are read without a thread's help, see ``SqliteDriver``.
-
-With it they take half as long again, so this is well above what most pages take on slow machines:
-who is close to it is sent to and fro.
-"""
 
 
 @dataclass(slots=True)
@@ -128,7 +122,7 @@ class Engine:
             raise Irregular("permission")
         try:
             return await self.driver.run(
-                plan.steps(coerced, self.known(scope)), context, light=plan.seconds < LIGHT
+                plan.steps(coerced, self.known(scope)), context, light=plan.pace.is_light
             )
         except Irregular:
             raise

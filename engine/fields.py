@@ -28,6 +28,10 @@ class Binds(Protocol):
         """Any number of values, for ``column.in_(...)``."""
         ...
 
+    def within(self, column: Any, name: str) -> Any:
+        """The condition that a column is one of the values."""
+        ...
+
 
 @dataclass(slots=True, eq=False)
 class Scope:

@@ -34,6 +34,10 @@ class Fast:
 Scalars = Callable[[str, Any, str], Fast | None]
 
 
+def no_short_cuts(*_: object) -> None:
+    """``Scalars`` where nobody asks for JSON."""
+
+
 def irregular(*_: Any) -> Any:
     """A null where none may be: the reference executor tells what is to be said of it."""
     raise Irregular("null")

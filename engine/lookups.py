@@ -7,15 +7,11 @@ from typing import Any, TypeVar
 from sqlalchemy import Select
 
 from engine.drivers import Driver
-from engine.leaves import Leaves
-from engine.statements import Slot, Sql
+from engine.leaves import Leaves, no_short_cuts
+from engine.statements import Sql, compiled
 
 Made = TypeVar("Made")
 MOST_MADE = 4096
-
-
-def _no_short_cuts(*_: object) -> None:
-    return None
 
 
 class Lookups:
@@ -31,7 +27,7 @@ class Lookups:
         self._changes = changes
         self._found: dict[Any, Any] = {}
         self._moment: tuple[int, int] | None = None
-        self._leaves = Leaves(driver.dialect, _no_short_cuts)
+        self._leaves = Leaves(driver.dialect, no_short_cuts)
         self._made: OrderedDict[Any, Any] = OrderedDict()
         self._known: dict[int, tuple[Any, Sql, list[Any]]] = {}
 
@@ -80,16 +76,5 @@ class Lookups:
         return made
 
     def _compiled(self, statement: Select[Any], values: Mapping[str, Any]) -> tuple[Sql, list[Any]]:
-        dialect = self._driver.dialect
-        compiled: Any = statement.compile(dialect=dialect)
-        slots: list[Slot] = []
-        for name in compiled.positiontup:
-            kind = compiled.binds[name].type.dialect_impl(dialect)
-            process = kind.bind_processor(dialect)
-            if name in values:
-                slots.append(Slot(name, None, process))
-            else:
-                value = compiled.params[name]
-                slots.append(Slot(None, process(value) if process else value, None))
         convert = [self._leaves.python(column) for column in statement.selected_columns]
-        return Sql.of(compiled.string, slots), convert
+        return compiled(statement, self._driver.dialect, values.keys()), convert

@@ -3,22 +3,18 @@
 from collections import OrderedDict, defaultdict
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import inf
 from time import thread_time
 from typing import Any
 
 from engine.fields import Batched, Bound, Kind, Relation, Window
 from engine.leaves import irregular
+from engine.pace import Pace
 from engine.refusals import Irregular
 from engine.statements import KEYS, SIZE, AnyBinds, Builder, Shape, Sql
 
 Rows = Sequence[Any]
 Row = tuple[Any, ...]
 MOST_STATEMENTS = 64
-TIMED = 8
-"""Every so many runs are timed."""
-SLOWER, FASTER = 0.25, 0.5
-"""How much the last one counts: machines are slow at times for reasons of their own."""
 NO_ROWS: list[Any] = []
 
 
@@ -141,9 +137,7 @@ class Plan:
     permissions: frozenset[str]
     builder: Builder
     binds: AnyBinds
-    seconds: float = inf
-    """The CPU time of its runs, lately; beyond all measure until one has been timed."""
-    runs: int = 0
+    pace: Pace = field(default_factory=Pace)
 
     @property
     def levels(self) -> tuple[Batch | Deferred, ...]:
@@ -154,29 +148,22 @@ class Plan:
 
         Raises ``Irregular``; any other error also means that the reference executor must answer.
         """
-        self.runs += 1
-        # The first run builds the statements, which no other has to.
-        is_timed = self.runs > 1 and (self.seconds == inf or not self.runs % TIMED)
-        started = thread_time() if is_timed else 0.0
+        is_timed = self.pace.is_timed()
+        begun = thread_time() if is_timed else 0.0
         run = _Run(self, scope, variables)
         for batch in self.batches:
             if batch.page is not None:
                 yield from run.turn(batch, batch.page)
             elif (fetch := run.lookup(batch)) is not None:
                 run.rows[batch.number] = yield fetch
-        for level in self.deferred:
+        read = thread_time() if is_timed else 0.0
+        for level in self.deferred:  # which is not this plan's time, nor of one thread
             yield from run.load(level)
+        shaping = thread_time() if is_timed else 0.0
         answer = run.shaped()
         if is_timed:
-            self._note(thread_time() - started)
+            self.pace.note(read - begun + thread_time() - shaping)
         return answer
-
-    def _note(self, seconds: float) -> None:
-        known = self.seconds
-        if known == inf:
-            self.seconds = seconds
-        else:
-            self.seconds += (seconds - known) * (SLOWER if seconds > known else FASTER)
 
 
 class _Run:

@@ -1,6 +1,6 @@
 """From a declared read to SQL: built by SQLAlchemy once, run by the driver many times."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, NamedTuple, cast
@@ -12,6 +12,7 @@ from sqlalchemy import (
     Integer,
     Select,
     String,
+    Uuid,
     any_,
     bindparam,
     func,
@@ -66,7 +67,10 @@ class JsonBinds:
         return select(self._table(name).c.value)
 
     def within(self, column: Any, name: str) -> Any:
-        return column.in_(self.values(name, None))
+        value: Any = self._table(name).c.value
+        if isinstance(column.type, Uuid):  # SQLAlchemy stores them without dashes there
+            value = func.replace(value, "-", "")
+        return column.in_(select(value))
 
     def each(self, name: str, kind: Any) -> Any:
         """The values as a table of one column, ``value``."""
@@ -241,25 +245,29 @@ class Builder:
         return select(*chosen).where(ranked.c.place <= size).order_by(ranked.c.place)
 
     def _sql(self, statement: Select[Any]) -> Sql:
-        compiled: Any = statement.compile(
-            dialect=self._dialect, compile_kwargs={"render_postcompile": True}
-        )
-        names: list[str] = compiled.positiontup
-        return Sql.of(compiled.string, [self._slot(compiled, name) for name in names])
+        return compiled(statement, self._dialect, self._known | RUNTIME)
 
-    def _slot(self, compiled: Any, name: str) -> Slot:
-        # ``x_1_2`` is the second of the values that ``x_1`` was given for an IN (...).
-        bind = compiled.binds.get(name)
-        if bind is None:
-            bind = compiled.binds[name.rpartition("_")[0]]
-        process = bind.type.dialect_impl(self._dialect).bind_processor(self._dialect)
-        if name in self._known or name in RUNTIME:
-            # A list goes to the driver as it is.
-            return Slot(name, None, None if isinstance(bind.type, ARRAY) else process)
-        if bind.callable is not None:
-            return Slot(None, None, process, bind.callable)
-        value = compiled.params[name]
-        return Slot(None, value if process is None else process(value), None)
+
+def compiled(statement: Select[Any], dialect: Any, runtime: Container[str]) -> Sql:
+    """A statement for the driver. Parameters of the names ``runtime`` get their values later."""
+    done: Any = statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
+    names: list[str] = done.positiontup
+    return Sql.of(done.string, [_slot(done, dialect, name, runtime) for name in names])
+
+
+def _slot(done: Any, dialect: Any, name: str, runtime: Container[str]) -> Slot:
+    # ``x_1_2`` is the second of the values that ``x_1`` was given for an IN (...).
+    bind = done.binds.get(name)
+    if bind is None:
+        bind = done.binds[name.rpartition("_")[0]]
+    process = bind.type.dialect_impl(dialect).bind_processor(dialect)
+    if name in runtime:
+        # A list goes to the driver as it is.
+        return Slot(name, None, None if isinstance(bind.type, ARRAY) else process)
+    if bind.callable is not None:
+        return Slot(None, None, process, bind.callable)
+    value = done.params[name]
+    return Slot(None, value if process is None else process(value), None)
 
 
 def _is_of(id: Any, column: Any) -> bool:

@@ -75,7 +75,7 @@ class AppInstallationFilter:
 
     store_id: Annotated[int | None, KeyOf("Store"), "Only in this store."] = None
     app_id: Annotated[int | None, KeyOf("App"), "Only of this app."] = None
-    status: Annotated[Sequence[InstallationStatus] | None, "Any of these statuses."] = None
+    status: Annotated[tuple[InstallationStatus, ...] | None, "Any of these statuses."] = None
     search: Annotated[str | None, "Text in the app's name."] = None
 
 

@@ -21,7 +21,9 @@ SORTS = sorts("AuditSort", id=models.AuditEntry.id, default="id_desc")
 class AuditFilter:
     """Which entries; all given conditions must hold."""
 
-    action: Annotated[Sequence[str] | None, "Any of these actions, such as mint or revoke."] = None
+    action: Annotated[tuple[str, ...] | None, "Any of these actions, such as mint or revoke."] = (
+        None
+    )
     actor: Annotated[str | None, "Done by exactly this credential, such as key:7."] = None
     subject_type: Annotated[str | None, "Done to this kind of row, such as api_key."] = None
     created_after: Annotated[datetime | None, "Done at or after."] = None

@@ -1,6 +1,5 @@
 """Brands: who makes what a store sells."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -32,7 +31,7 @@ class BrandFilter:
 
     search: Annotated[str | None, "Text in the name or the description."] = None
     store_id: Annotated[int | None, KeyOf("Store"), "Only of this store."] = None
-    role: Annotated[Sequence[BrandRole] | None, "Any of these roles."] = None
+    role: Annotated[tuple[BrandRole, ...] | None, "Any of these roles."] = None
     slug: Annotated[str | None, "Exactly this slug."] = None
 
 

@@ -43,7 +43,7 @@ class CategoryFilter:
     store_id: Annotated[int | None, KeyOf("Store"), "Only of this store."] = None
     parent_id: Annotated[int | None, KeyOf("Category"), "Only right below this one."] = None
     below: Annotated[
-        Sequence[int] | None, KeyOf("Category"), "Only any of these, or anywhere below them."
+        tuple[int, ...] | None, KeyOf("Category"), "Only any of these, or anywhere below them."
     ] = None
     is_root: Annotated[bool | None, "Only those without a parent, or only others."] = None
     slug: Annotated[str | None, "Exactly this slug."] = None

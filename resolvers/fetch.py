@@ -1,29 +1,49 @@
 """Run declared reads: one statement each, for all keys at once, with only the columns asked for."""
 
 from collections import defaultdict
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Integer, func, select
 from sqlalchemy.engine import Row
 
-from db.base import Attribute
+from db.base import Attribute, Key
+from resolvers import pages
 from resolvers.context import Context
 from resolvers.errors import NotFound
 from resolvers.keys import LARGEST
-from resolvers.pages import PageOfRows, Window, cut, paged
+from resolvers.pages import PageOfRows, Position, Window, cut
 from resolvers.reads import Many, One, Page, Read, Value
-from resolvers.viewer import visible
+from resolvers.viewer import Binds, visible
 
 Columns = tuple[Attribute[Any], ...]
 Arguments = Mapping[str, Any]
+Narrow = Callable[[Any, Binds], Any]
+KEYS, SIZE, SKIPPED = "keys", "size", "skipped"
 
 
-def statement(ctx: Context, read: Read, arguments: Arguments) -> Any:
-    """The read's rows for this viewer, whole; raises ``Forbidden`` where they may not look."""
+async def _rows(
+    ctx: Context,
+    read: Read,
+    arguments: Arguments,
+    narrow: Narrow,
+    *,
+    how: Hashable = (),
+    values: Mapping[str, Any],
+) -> Sequence[Row[Any]]:
+    """The rows that ``narrow`` leaves of those that the read finds for the viewer.
+
+    ``narrow`` is told by its name and ``how``; ``values`` are those of its parameters. Raises
+    ``Forbidden`` where the viewer may not look.
+    """
     viewer = ctx.require(read.permission)
-    found: Any = read.build(visible(viewer, read.row), **arguments)
-    return found
+
+    def build(binds: Binds) -> Any:
+        found: Any = read.build(visible(viewer.bound(binds), read.row), **arguments)
+        return narrow(found, binds)
+
+    key = (narrow.__qualname__, how, read, freeze(arguments), viewer.shape)
+    return await ctx.services.reader.rows(key, build, {**viewer.values, **values})
 
 
 def _only(found: Any, columns: Sequence[Any]) -> Any:
@@ -36,17 +56,25 @@ def _with_key(read: Read, columns: Columns) -> list[Any]:
     return [*columns, read.row.__mapper__.attrs["id"].class_attribute]
 
 
+def _keys(keys: Sequence[Any]) -> Mapping[str, Any]:
+    return {KEYS: tuple(dict.fromkeys(keys))}
+
+
 async def rows_of(
     ctx: Context, read: One | Many, keys: Sequence[Any], arguments: Arguments, columns: Columns
 ) -> list[Any]:
     """Of each key: its row or None (``One``), or its list of rows (``Many``)."""
-    found = statement(ctx, read, arguments).where(read.key.in_(set(keys)))
-    found = _only(found, [*_with_key(read, columns), read.key])
-    if isinstance(read, Many):
-        found = found.order_by(*read.order)
+
+    def of_keys(found: Any, binds: Binds) -> Any:
+        found = found.where(binds.within(read.key, KEYS))
+        found = _only(found, [*_with_key(read, columns), read.key])
+        return found.order_by(*read.order) if isinstance(read, Many) else found
+
+    rows = await _rows(ctx, read, arguments, of_keys, how=columns, values=_keys(keys))
     grouped: defaultdict[Any, list[Row[Any]]] = defaultdict(list)
-    for row in await ctx.rows(found):
-        grouped[getattr(row, read.key.key)].append(row)
+    name = read.key.key
+    for row in rows:
+        grouped[getattr(row, name)].append(row)
     if isinstance(read, One):
         return [next(iter(grouped[key]), None) for key in keys]
     return [grouped[key] for key in keys]
@@ -55,18 +83,56 @@ async def rows_of(
 async def values_of(
     ctx: Context, read: Value, keys: Sequence[Any], arguments: Arguments
 ) -> list[Any]:
-    found = statement(ctx, read, arguments).where(read.key.in_(set(keys)))
-    rows: Sequence[Any] = await ctx.rows(found)
+    def of_keys(found: Any, binds: Binds) -> Any:
+        return found.where(binds.within(read.key, KEYS))
+
+    rows: Sequence[Any] = await _rows(ctx, read, arguments, of_keys, values=_keys(keys))
     values = {row[0]: row[1] for row in rows}
     return [values.get(key, read.default) for key in keys]
+
+
+class _Beyond:
+    """The part of a list that lies beyond the cursors of a window, in its order."""
+
+    def __init__(self, read: Page, wanted: Window) -> None:
+        self._read, self._backward = read, wanted.backward
+        self.sort, after, before = pages.positions(read, wanted)
+        self._positions = {"after": after, "before": before}
+        self.how = (self.sort, self._backward, after is not None, before is not None)
+        self.values: dict[str, Any] = {}
+        for name, position in self._positions.items():
+            if position is not None:
+                self.values[f"{name}_value"], self.values[f"{name}_key"] = position
+
+    def of(self, found: Any, binds: Binds) -> tuple[Any, list[Any], Any]:
+        by = pages.sorted_by(self._read, self.sort).type
+
+        def bound(name: str) -> Position | None:
+            if self._positions[name] is None:
+                return None
+            return binds.value(f"{name}_value", by), binds.value(f"{name}_key", Key)
+
+        return pages.beyond(
+            found, self._read, sort=self.sort, backward=self._backward,
+            after=bound("after"), before=bound("before"),
+        )  # fmt: skip
 
 
 async def root_page(
     ctx: Context, read: Page, arguments: Arguments, wanted: Window, columns: Columns
 ) -> PageOfRows:
-    found, sort, order, by = paged(statement(ctx, read, arguments), read, wanted)
-    found = _only(found, _with_key(read, columns)).add_columns(by.label("sort_"))
-    return cut(await ctx.rows(found.order_by(*order).limit(wanted.size + 1)), wanted, sort)
+    beyond = _Beyond(read, wanted)
+
+    def page(found: Any, binds: Binds) -> Any:
+        found, order, by = beyond.of(found, binds)
+        found = _only(found, _with_key(read, columns)).add_columns(by.label("sort_"))
+        return found.order_by(*order).limit(binds.value(SIZE, Integer()))
+
+    rows = await _rows(
+        ctx, read, arguments, page,
+        how=(columns, beyond.how), values={SIZE: wanted.size + 1, **beyond.values},
+    )  # fmt: skip
+    return cut(rows, wanted, beyond.sort)
 
 
 async def pages_of(
@@ -79,29 +145,47 @@ async def pages_of(
     columns: Columns,
 ) -> list[PageOfRows]:
     """A page of each key's rows, by one statement with a window function."""
-    found, sort, order, by = paged(statement(ctx, read, arguments), read, wanted)
-    found = _only(found.where(read.key.in_(set(keys))), [*_with_key(read, columns), read.key])
-    place = func.row_number().over(partition_by=read.key, order_by=order).label("place_")
-    ranked = found.add_columns(by.label("sort_"), place).subquery()
-    chosen = select(ranked).where(ranked.c.place_ <= wanted.size + 1).order_by(ranked.c.place_)
+    beyond = _Beyond(read, wanted)
+
+    def of_keys(found: Any, binds: Binds) -> Any:
+        found, order, by = beyond.of(found, binds)
+        found = found.where(binds.within(read.key, KEYS))
+        found = _only(found, [*_with_key(read, columns), read.key])
+        place = func.row_number().over(partition_by=read.key, order_by=order).label("place_")
+        ranked = found.add_columns(by.label("sort_"), place).subquery()
+        size = binds.value(SIZE, Integer())
+        return select(ranked).where(ranked.c.place_ <= size).order_by(ranked.c.place_)
+
+    rows = await _rows(
+        ctx, read, arguments, of_keys,
+        how=(columns, beyond.how),
+        values={SIZE: wanted.size + 1, **_keys(keys), **beyond.values},
+    )  # fmt: skip
     grouped: defaultdict[Any, list[Row[Any]]] = defaultdict(list)
-    for row in await ctx.rows(chosen):
-        grouped[getattr(row, read.key.key)].append(row)
-    return [cut(grouped[key], wanted, sort) for key in keys]
+    name = read.key.key
+    for row in rows:
+        grouped[getattr(row, name)].append(row)
+    return [cut(grouped[key], wanted, beyond.sort) for key in keys]
 
 
 async def count(ctx: Context, read: Page, arguments: Arguments) -> int:
-    found = statement(ctx, read, arguments).order_by(None)
-    [[total]] = await ctx.rows(found.with_only_columns(func.count(), maintain_column_froms=True))
+    def number(found: Any, _binds: Binds) -> Any:
+        counted = found.order_by(None)
+        return counted.with_only_columns(func.count(), maintain_column_froms=True)
+
+    [[total]] = await _rows(ctx, read, arguments, number, values={})
     return int(total)
 
 
 async def counts_of(
     ctx: Context, read: Page, keys: Sequence[Any], arguments: Arguments
 ) -> list[int]:
-    found = statement(ctx, read, arguments).order_by(None).where(read.key.in_(set(keys)))
-    counted = found.with_only_columns(read.key, func.count(), maintain_column_froms=True)
-    rows: Sequence[Any] = await ctx.rows(counted.group_by(read.key))
+    def of_keys(found: Any, binds: Binds) -> Any:
+        found = found.order_by(None).where(binds.within(read.key, KEYS))
+        counted = found.with_only_columns(read.key, func.count(), maintain_column_froms=True)
+        return counted.group_by(read.key)
+
+    rows: Sequence[Any] = await _rows(ctx, read, arguments, of_keys, values=_keys(keys))
     totals = {row[0]: row[1] for row in rows}
     return [int(totals.get(key, 0)) for key in keys]
 
@@ -117,10 +201,19 @@ async def numbered_page(
     columns: Columns,
 ) -> Sequence[Row[Any]]:
     """Page number ``page`` (from 1) of a list, for the dialects that have page numbers."""
-    found, _, order, by = paged(statement(ctx, read, arguments), read, Window(sort=sort))
-    found = _only(found, _with_key(read, columns)).add_columns(by.label("sort_"))
+    beyond = _Beyond(read, Window(sort=sort))
+
+    def numbered(found: Any, binds: Binds) -> Any:
+        found, order, by = beyond.of(found, binds)
+        found = _only(found, _with_key(read, columns)).add_columns(by.label("sort_"))
+        limited = found.order_by(*order).limit(binds.value(SIZE, Integer()))
+        return limited.offset(binds.value(SKIPPED, Key))
+
     skipped = min((page - 1) * size, LARGEST)  # no list is longer, and databases count so far
-    return await ctx.rows(found.order_by(*order).limit(size).offset(skipped))
+    return await _rows(
+        ctx, read, arguments, numbered,
+        how=(columns, beyond.how), values={SIZE: size, SKIPPED: skipped},
+    )  # fmt: skip
 
 
 async def find(

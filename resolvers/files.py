@@ -63,7 +63,7 @@ class FileFilter:
     search: Annotated[str | None, "Text in the name."] = None
     store_id: Annotated[int | None, KeyOf("Store"), "Only of this store."] = None
     content_type: Annotated[
-        Sequence[str] | None, 'Any of these media types; "image/*" is every picture.'
+        tuple[str, ...] | None, 'Any of these media types; "image/*" is every picture.'
     ] = None
     linked_to: Annotated[FileSubject | None, "Only linked to some row of this kind."] = None
     product_id: Annotated[int | None, KeyOf("Product"), "Only linked to this product."] = None

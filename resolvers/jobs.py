@@ -74,8 +74,8 @@ SORTS = sorts(
 class JobFilter:
     """Which jobs; all given conditions must hold."""
 
-    kind: Annotated[Sequence[str] | None, "Any of these kinds."] = None
-    status: Annotated[Sequence[JobStatus] | None, "Any of these statuses."] = None
+    kind: Annotated[tuple[str, ...] | None, "Any of these kinds."] = None
+    status: Annotated[tuple[JobStatus, ...] | None, "Any of these statuses."] = None
     store_id: Annotated[int | None, KeyOf("Store"), "Only of this store."] = None
     order_id: Annotated[int | None, KeyOf("Order"), "Only for this order."] = None
     created_after: Annotated[datetime | None, "Created at or after."] = None

@@ -39,9 +39,9 @@ class LandingPageFilter:
 
     search: Annotated[str | None, "Text in the title or the slug."] = None
     store_id: Annotated[int | None, KeyOf("Store"), "Only of this store."] = None
-    product_id: Annotated[Sequence[int] | None, KeyOf("Product"), "Any of these products."] = None
+    product_id: Annotated[tuple[int, ...] | None, KeyOf("Product"), "Any of these products."] = None
     domain_id: Annotated[int | None, KeyOf("Domain"), "Only those put on this domain."] = None
-    cod_type: Annotated[Sequence[CodType] | None, "Any of these ways to take orders."] = None
+    cod_type: Annotated[tuple[CodType, ...] | None, "Any of these ways to take orders."] = None
     language: Annotated[str | None, "Exactly this language tag, in any case."] = None
     published: Annotated[bool | None, "Those that buyers see, or only others."] = None
     created_after: Annotated[datetime | None, "Made at or after."] = None

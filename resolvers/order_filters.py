@@ -59,29 +59,29 @@ class OrderFilter:
     store_id: Annotated[int | None, KeyOf("Store"), "Only of this store."] = None
     customer_id: Annotated[int | None, KeyOf("Customer"), "Only of this customer."] = None
     product_id: Annotated[
-        Sequence[int] | None, KeyOf("Product"), "With a line of any of these products."
+        tuple[int, ...] | None, KeyOf("Product"), "With a line of any of these products."
     ] = None
     landing_page_id: Annotated[
         int | None, KeyOf("LandingPage"), "Only those that came from this landing page."
     ] = None
     api_key_id: Annotated[int | None, KeyOf("ApiKey"), "Placed with this API key."] = None
     ref: Annotated[str | None, "Exactly this reference."] = None
-    payment_status: Annotated[Sequence[PaymentStatus] | None, "Any of these."] = None
-    fulfillment_status: Annotated[Sequence[FulfillmentStatus] | None, "Any of these."] = None
+    payment_status: Annotated[tuple[PaymentStatus, ...] | None, "Any of these."] = None
+    fulfillment_status: Annotated[tuple[FulfillmentStatus, ...] | None, "Any of these."] = None
     delivery_status: Annotated[
-        Sequence[DeliveryStatus] | None, "A parcel to the buyer has any of these."
+        tuple[DeliveryStatus, ...] | None, "A parcel to the buyer has any of these."
     ] = None
     not_delivery_status: Annotated[
-        Sequence[DeliveryStatus] | None, "No parcel to the buyer has any of these."
+        tuple[DeliveryStatus, ...] | None, "No parcel to the buyer has any of these."
     ] = None
     return_status: Annotated[
-        Sequence[DeliveryStatus] | None, "A parcel on its way back has any of these."
+        tuple[DeliveryStatus, ...] | None, "A parcel on its way back has any of these."
     ] = None
     not_return_status: Annotated[
-        Sequence[DeliveryStatus] | None, "No parcel on its way back has any of these."
+        tuple[DeliveryStatus, ...] | None, "No parcel on its way back has any of these."
     ] = None
-    refund_status: Annotated[Sequence[RefundStatus] | None, "A refund has any of these."] = None
-    not_refund_status: Annotated[Sequence[RefundStatus] | None, "No refund has any of these."] = (
+    refund_status: Annotated[tuple[RefundStatus, ...] | None, "A refund has any of these."] = None
+    not_refund_status: Annotated[tuple[RefundStatus, ...] | None, "No refund has any of these."] = (
         None
     )
     min_total: Annotated[int | None, MicroUnits, "Total of at least this."] = None

@@ -142,20 +142,6 @@ def beyond(
     return statement, by, order.by
 
 
-def paged(
-    statement: Select[Any], read: Read, wanted: Window
-) -> tuple[Select[Any], str, list[Any], Any]:
-    """The statement limited by the cursors, the sort's name, its ORDER BY, and its expression.
-
-    The expression is selected as ``sort_``, so that a row can tell its cursor.
-    """
-    sort, after, before = positions(read, wanted)
-    statement, order, by = beyond(
-        statement, read, sort=sort, backward=wanted.backward, after=after, before=before
-    )
-    return statement, sort, order, by
-
-
 def _sorts(read: Read) -> Sorts:
     if read.sorts is None:
         raise TypeError(f"{read.name} has no sort orders")

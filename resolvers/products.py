@@ -1,6 +1,5 @@
 """Products: what a store sells."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
@@ -46,10 +45,10 @@ class ProductFilter:
         "them, in any order; case and accents do not matter.",
     ] = None
     store_id: Annotated[int | None, KeyOf("Store"), "Only of this store."] = None
-    status: Annotated[Sequence[ProductStatus] | None, "Any of these statuses."] = None
-    brand_id: Annotated[Sequence[int] | None, KeyOf("Brand"), "Any of these brands."] = None
+    status: Annotated[tuple[ProductStatus, ...] | None, "Any of these statuses."] = None
+    brand_id: Annotated[tuple[int, ...] | None, KeyOf("Brand"), "Any of these brands."] = None
     category_id: Annotated[
-        Sequence[int] | None, KeyOf("Category"), "Any of these categories, or below them."
+        tuple[int, ...] | None, KeyOf("Category"), "Any of these categories, or below them."
     ] = None
     sku: Annotated[str | None, "A variant has exactly this SKU."] = None
     is_digital: Annotated[bool | None, "Digital goods only, or only others."] = None

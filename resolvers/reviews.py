@@ -46,8 +46,8 @@ class ReviewFilter:
     product_id: Annotated[int | None, KeyOf("Product"), "Only of this product."] = None
     customer_id: Annotated[int | None, KeyOf("Customer"), "Only by this customer."] = None
     email: Annotated[str | None, "Exactly this e-mail address, in any case."] = None
-    status: Annotated[Sequence[ReviewStatus] | None, "Any of these statuses."] = None
-    rating: Annotated[Sequence[int] | None, "Exactly any of these numbers of stars."] = None
+    status: Annotated[tuple[ReviewStatus, ...] | None, "Any of these statuses."] = None
+    rating: Annotated[tuple[int, ...] | None, "Exactly any of these numbers of stars."] = None
     min_rating: Annotated[int | None, "At least this many stars."] = None
     max_rating: Annotated[int | None, "At most this many stars."] = None
     created_after: Annotated[datetime | None, "Written at or after."] = None

@@ -1,6 +1,6 @@
 """What a process offers to every request. Outside services are protocols that resolvers own."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
@@ -14,6 +14,7 @@ from resolvers.passwords import Passwords
 from resolvers.payment_service import PaymentService, no_payments
 from resolvers.usage import UsageMeter
 from resolvers.vault import Vault
+from resolvers.viewer import Binds
 
 Clock = Callable[[], datetime]
 Made = TypeVar("Made")
@@ -168,6 +169,50 @@ class PlainLookups:
         return None if row is None else make(*row)
 
 
+class Reader(Protocol):
+    """Runs statements that are asked again and again."""
+
+    async def rows(
+        self, key: Hashable, build: Callable[[Binds], Select[Any]], values: Mapping[str, Any]
+    ) -> Sequence[Any]:
+        """The rows, whose items have the names of what is selected.
+
+        ``key`` tells all that the statement is made of, but for ``values``: those of the
+        parameters that ``build`` makes, by their names. Lists among them are tuples.
+        """
+        ...
+
+
+class PlainReader:
+    """The same through SQLAlchemy, where nobody needs it to be fast."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def rows(
+        self, key: Hashable, build: Callable[[Binds], Select[Any]], values: Mapping[str, Any]
+    ) -> Sequence[Any]:
+        statement = build(_Literals(values))
+        async with self._database.read() as connection:
+            return (await connection.execute(statement)).all()
+
+
+class _Literals:
+    """No parameters, but the values themselves."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self._values = values
+
+    def value(self, name: str, kind: Any) -> Any:
+        return self._values[name]
+
+    def values(self, name: str, kind: Any) -> Any:
+        return self._values[name]
+
+    def within(self, column: Any, name: str) -> Any:
+        return column.in_(self._values[name])
+
+
 class DocumentStore(Protocol):
     """Remembers GraphQL documents that clients may name by their hash from then on.
 
@@ -277,7 +322,9 @@ class Services:
     passwords: Passwords = field(default_factory=Passwords)
     usage: UsageMeter = field(init=False)
     lookups: Lookups = field(init=False)
+    reader: Reader = field(init=False)
 
     def __post_init__(self) -> None:
         self.usage = UsageMeter(self.database)
         self.lookups = PlainLookups(self.database)
+        self.reader = PlainReader(self.database)

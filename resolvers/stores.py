@@ -41,7 +41,7 @@ class StoreFilter:
 
     search: Annotated[str | None, "Text in the name, the description or the subdomain."] = None
     subdomain: Annotated[str | None, "Exactly this subdomain."] = None
-    status: Annotated[Sequence[StoreStatus] | None, "Any of these statuses."] = None
+    status: Annotated[tuple[StoreStatus, ...] | None, "Any of these statuses."] = None
     wholesale: Annotated[bool | None, "Wholesale stores only, or only others."] = None
     currency: Annotated[str | None, "Only stores that keep their prices in this currency."] = None
     created_after: Annotated[datetime | None, "Created at or after."] = None

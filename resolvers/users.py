@@ -1,6 +1,5 @@
 """Users, and their memberships in organizations."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -34,7 +33,7 @@ class UserFilter:
 class MembershipFilter:
     """Which memberships; all given conditions must hold."""
 
-    role: Annotated[Sequence[Role] | None, "Any of these roles."] = None
+    role: Annotated[tuple[Role, ...] | None, "Any of these roles."] = None
 
 
 @one(User, by=User.id, permission="organization:view")

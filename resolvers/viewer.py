@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import ColumnElement, Select, false, select
 
@@ -45,6 +45,22 @@ WHOLESALE = frozenset(
         "topup:view", "topup:create", "job:view",
     }
 )  # fmt: skip
+
+
+class Binds(Protocol):
+    """Makes the parameters of a statement, which get their values when it runs."""
+
+    def value(self, name: str, kind: Any) -> Any:
+        """One value; ``kind`` is ``int``, ``str`` or an SQLAlchemy type."""
+        ...
+
+    def values(self, name: str, kind: Any) -> Any:
+        """Any number of values, for ``column.in_(...)``."""
+        ...
+
+    def within(self, column: Any, name: str) -> Any:
+        """The condition that a column is one of the values."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +113,40 @@ class Viewer:
             app_token_id=None,
             session_id=None,
             all_stores_live=False,
+        )
+
+    @property
+    def shape(self) -> tuple[bool, bool, bool]:
+        """What of the viewer changes the text of a statement; all else is in ``values``."""
+        return self.store_ids is not None, self.own_only, self.hides_stores
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """What the parameters of statements come to that ``bound`` makes, by their names."""
+        values: dict[str, Any] = {
+            "viewer_organization": self.organization_id,
+            "viewer_key": self.api_key_id,
+            "viewer_user": self.user_id,
+        }
+        if self.store_ids is not None:
+            values["viewer_stores"] = tuple(self.store_ids)
+        return values
+
+    def bound(self, binds: Binds) -> "Viewer":
+        """Anybody of this shape: ``visible`` makes statements of it that serve all of them."""
+        organization: Any = binds.value("viewer_organization", int)
+        stores: Any = None if self.store_ids is None else binds.values("viewer_stores", int)
+        key: Any = binds.value("viewer_key", int)
+        user: Any = binds.value("viewer_user", int)
+        return Viewer(
+            organization_id=organization,
+            permissions=frozenset(),
+            credential="",
+            store_ids=stores,
+            user_id=user,
+            api_key_id=key,
+            own_only=self.own_only,
+            hides_stores=self.hides_stores,
         )
 
     def require(self, permission: str) -> None:

@@ -54,8 +54,8 @@ class WebhookDeliveryFilter:
     ] = None
     order_id: Annotated[int | None, KeyOf("Order"), "Only about this order."] = None
     store_id: Annotated[int | None, KeyOf("Store"), "Only of this store."] = None
-    status: Annotated[Sequence[WebhookStatus] | None, "Any of these statuses."] = None
-    topic: Annotated[Sequence[str] | None, "Any of these topics."] = None
+    status: Annotated[tuple[WebhookStatus, ...] | None, "Any of these statuses."] = None
+    topic: Annotated[tuple[str, ...] | None, "Any of these topics."] = None
     created_after: Annotated[datetime | None, "Created at or after."] = None
     created_before: Annotated[datetime | None, "Created before."] = None
 

@@ -4,6 +4,7 @@ Nothing is declared a second time here: all of it is made of what ``resolvers`` 
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -110,29 +111,5 @@ def page_arguments(given: dict[str, Any]) -> tuple[pages.Window, dict[str, Any]]
 
 def scope_of(viewer: Viewer) -> Scope:
     """What of a viewer the statements depend on."""
-    is_limited, hides_stores = viewer.store_ids is not None, not viewer.all_stores_live
-
-    def symbols(binds: Binds) -> Any:
-        organization: Any = binds.value("viewer_organization", int)
-        stores: Any = binds.values("viewer_stores", int) if is_limited else None
-        key: Any = binds.value("viewer_key", int)
-        user: Any = binds.value("viewer_user", int)
-        return Viewer(
-            organization_id=organization,
-            permissions=frozenset(),
-            credential="",
-            store_ids=stores,
-            user_id=user,
-            api_key_id=key,
-            own_only=viewer.own_only,
-            hides_stores=hides_stores,
-        )
-
-    values: dict[str, Any] = {
-        "viewer_organization": viewer.organization_id,
-        "viewer_key": viewer.api_key_id,
-        "viewer_user": viewer.user_id,
-    }
-    if viewer.store_ids is not None:
-        values["viewer_stores"] = tuple(viewer.store_ids)
-    return Scope((is_limited, viewer.own_only, hides_stores), symbols, values)
+    seen = replace(viewer, hides_stores=not viewer.all_stores_live)
+    return Scope(seen.shape, seen.bound, seen.values)

@@ -19,6 +19,7 @@ from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 from sqlalchemy import event
 
+from app import web
 from app.settings import Settings
 from app.web import create_app
 from db.engine import Database
@@ -123,6 +124,15 @@ async def database(database_url: str, request: pytest.FixtureRequest) -> AsyncGe
     else:
         server: databases.Postgres = request.getfixturevalue("postgres")
         await server.keep(opened)
+
+
+@pytest.fixture(autouse=True)
+def failed_reads(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Exception]]:
+    """Reads that SQLAlchemy had to do again. There are none: who provokes some takes them away."""
+    failed: list[Exception] = []
+    monkeypatch.setattr(web, "read_failed", failed.append)
+    yield failed
+    assert not failed, failed
 
 
 @pytest.fixture(scope="session")

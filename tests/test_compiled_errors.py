@@ -257,7 +257,9 @@ async def test_little_is_answered_alike_too(  # noqa: PLR0917
     assert answer.reason == reason
 
 
-async def test_a_driver_that_fails_is_not_noticed(both: Doors, make: Make) -> None:
+async def test_a_driver_that_fails_is_not_noticed(
+    both: Doors, make: Make, failed_reads: list[Exception]
+) -> None:
     await make.product(await make.store(), title="Lamp")
     key = await make.key()
     driver = both.compiling.app[DRIVER]  # type: ignore[union-attr]
@@ -272,9 +274,12 @@ async def test_a_driver_that_fails_is_not_noticed(both: Doors, make: Make) -> No
 
     assert broken.data == mended.data == {"products": {"nodes": [{"title": "Lamp"}]}}
     assert (broken.reason, mended.reason) == ("OSError", "")
+    assert [str(failed_reads.pop())] == ["the line is dead"]
 
 
-async def test_a_database_that_fails_is_an_error_like_any_other(both: Doors, make: Make) -> None:
+async def test_a_database_that_fails_is_an_error_like_any_other(
+    both: Doors, make: Make, failed_reads: list[Exception]
+) -> None:
     await make.product(await make.store(), title="Lamp")
     key = await make.key()
     document = "{ products { nodes { title offers { totalCount } } } }"
@@ -288,6 +293,7 @@ async def test_a_database_that_fails_is_an_error_like_any_other(both: Doors, mak
 
     assert broken.codes == ["INTERNAL"]
     assert broken.body["errors"][0]["path"] == ["products", "nodes", 0, "offers", "totalCount"]
+    assert "offer" in str(failed_reads.pop())
     assert broken.reason not in ("", "unknown")
     assert before.data == mended.data
     assert (before.reason, mended.reason) == ("", "")

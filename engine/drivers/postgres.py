@@ -16,8 +16,9 @@ from engine.statements import AnyBinds, ArrayBinds
 class PostgresDriver:
     """asyncpg. Statements are prepared once per connection, and need no transaction around them.
 
-    Each request has one connection for all its statements: none waits for a second one while
-    others wait for the first. uuid and json come as the text that answers are made of.
+    Each request has one connection for the statements of its plan, and gives it back before it
+    awaits what else it needs: that may read, too, and all connections might be with those who wait
+    so. uuid and json come as the text that answers are made of.
     """
 
     def __init__(self, url: str, *, connections: int) -> None:
@@ -31,18 +32,26 @@ class PostgresDriver:
     async def run(self, steps: Steps, context: Any, *, light: bool) -> Any:
         del light
         pool = self._pool or await self._open()
-        async with pool.acquire() as connection:
-            answer: Any = None
-            try:
-                while True:
-                    step = steps.send(answer)
-                    if isinstance(step, Fetch):
-                        tell(step.text)
-                        answer = await connection.fetch(step.text, *step.arguments)
-                    else:
-                        answer = await step.load(context)
-            except StopIteration as end:
-                return end.value
+        connection: Any = None
+        answer: Any = None
+        try:
+            while True:
+                step = steps.send(answer)
+                if isinstance(step, Fetch):
+                    if connection is None:
+                        connection = await pool.acquire()
+                    tell(step.text)
+                    answer = await connection.fetch(step.text, *step.arguments)
+                else:
+                    if connection is not None:
+                        given, connection = connection, None
+                        await pool.release(given)
+                    answer = await step.load(context)
+        except StopIteration as end:
+            return end.value
+        finally:
+            if connection is not None:
+                await pool.release(connection)
 
     async def rows(self, text: str, arguments: tuple[Any, ...]) -> list[Any]:
         pool = self._pool or await self._open()

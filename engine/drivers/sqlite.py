@@ -11,7 +11,7 @@ from sqlalchemy import make_url
 from sqlalchemy.dialects.sqlite.pysqlite import dialect as sqlite_dialect
 
 from engine.drivers.driver import SOON, STATEMENTS, tell
-from engine.plan import Fetch, Steps
+from engine.plan import Await, Fetch, Steps
 from engine.statements import AnyBinds, JsonBinds
 
 THREADS = 2
@@ -22,7 +22,7 @@ class SqliteDriver:
     """sqlite3, in a few threads with a connection each.
 
     A light query is read on the spot: threads would take the interpreter from one another, row by
-    row. For a heavy one the loop must not wait. What that reads is all of one moment.
+    row. For a heavy one the loop must not wait. What its statements read is all of one moment.
     """
 
     def __init__(self, url: str, *, connections: int) -> None:
@@ -36,8 +36,7 @@ class SqliteDriver:
 
     async def run(self, steps: Steps, context: Any, *, light: bool) -> Any:
         if not light:
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._threads, self._there, steps, context, loop)
+            return await self._run_in_threads(steps, context)
         connection, answer = self._connection(), None
         try:
             while True:
@@ -67,20 +66,28 @@ class SqliteDriver:
         for connection in self._opened:
             connection.close()
 
-    def _there(self, steps: Steps, context: Any, loop: asyncio.AbstractEventLoop) -> Any:
-        connection, answer = self._connection(), None
+    async def _run_in_threads(self, steps: Steps, context: Any) -> Any:
+        loop, answer = asyncio.get_running_loop(), None
+        while True:
+            step, answer = await loop.run_in_executor(self._threads, self._fetched, steps, answer)
+            if step is None:
+                return answer
+            # No thread waits for it: it may read, too, and need one of them.
+            answer = await step.load(context)
+
+    def _fetched(self, steps: Steps, answer: Any) -> tuple[Await | None, Any]:
+        """Run steps as far as they are statements: the next one, or None and what all return."""
+        connection = self._connection()
         connection.execute("BEGIN")
         try:
             while True:
                 step = steps.send(answer)
-                if isinstance(step, Fetch):
-                    tell(step.text)
-                    answer = connection.execute(step.text, step.arguments).fetchall()
-                else:
-                    loading: Any = step.load(context)
-                    answer = asyncio.run_coroutine_threadsafe(loading, loop).result()
+                if isinstance(step, Await):
+                    return step, None
+                tell(step.text)
+                answer = connection.execute(step.text, step.arguments).fetchall()
         except StopIteration as end:
-            return end.value
+            return None, end.value
         finally:
             connection.execute("ROLLBACK")
 

@@ -1,7 +1,5 @@
 """What the contract calls the status of an order: one table over the store's two statuses."""
 
-from collections.abc import Sequence
-
 from db.models import FulfillmentStatus as F
 from db.models import PaymentStatus as P
 
@@ -11,7 +9,7 @@ REFUNDED = "refunded"
 
 # The contract knows orders from their payment on. What is not paid yet, or never will be, is a
 # checkout that is still open or was left: no order.
-SHOWN: Sequence[P] = (P.PAID, P.PARTIALLY_REFUNDED, P.REFUNDED)
+SHOWN = (P.PAID, P.PARTIALLY_REFUNDED, P.REFUNDED)
 
 
 def shown(payment: P, fulfillment: F) -> str:

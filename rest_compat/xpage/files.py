@@ -38,7 +38,7 @@ async def list_files(
     to: str | None,
 ) -> dict[str, Any]:
     conditions: dict[str, Any] = {
-        "content_type": mime_type,
+        "content_type": None if mime_type is None else tuple(mime_type),
         "created_after": lower(from_, "from"),
         "created_before": upper(to, "to"),
     }

@@ -30,7 +30,7 @@ async def list_landing_pages(
     wanted = LandingPageFilter(
         product_id=None if product_id is None else tuple(products.values()),
         domain_id=None if domain_id is None else next(iter(domains.values()), NOBODY),
-        cod_type=None if cod_type is None else [CodType(cod_type)],
+        cod_type=None if cod_type is None else (CodType(cod_type),),
     )
     rows, pagination = await listed(
         ctx,

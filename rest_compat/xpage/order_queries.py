@@ -77,15 +77,15 @@ async def wanted(
     )
 
 
-def _all(kind: type[S], names: Sequence[str] | None) -> Sequence[S] | None:
+def _all(kind: type[S], names: Sequence[str] | None) -> tuple[S, ...] | None:
     return None if names is None else tuple(map(kind, names))
 
 
-def _one(kind: type[S], name: str | None) -> Sequence[S] | None:
+def _one(kind: type[S], name: str | None) -> tuple[S, ...] | None:
     return None if name is None else (kind(name),)
 
 
-async def _keys(ctx: Context, row: type[Base], given: Sequence[str]) -> Sequence[int]:
+async def _keys(ctx: Context, row: type[Base], given: Sequence[str]) -> tuple[int, ...]:
     """The keys that are meant; what is filtered by an unknown id is an empty list."""
     found = await uuids.keys_of(ctx, row, map(UUID, given))
     return tuple(sorted(found.values())) or (NOBODY,)

@@ -93,9 +93,9 @@ async def _key(ctx: Context, id: str) -> int:
     return await uuids.key_of(ctx, Product, uuid_of(id, "product"))
 
 
-async def _category(ctx: Context, id: str) -> list[int]:
+async def _category(ctx: Context, id: str) -> tuple[int, ...]:
     found = await uuids.keys_of(ctx, Category, [UUID(id)])
-    return list(found.values()) or [_NOBODY]
+    return tuple(found.values()) or (_NOBODY,)
 
 
 async def _shown(ctx: Context, key: int) -> dict[str, Any]:

@@ -39,7 +39,7 @@ async def list_reviews(
 ) -> dict[str, Any]:
     wanted = ReviewFilter(
         product_id=None if product_id is None else await _key(ctx, product_id),
-        status=None if status is None else [STATUSES[status]],
+        status=None if status is None else (STATUSES[status],),
         min_rating=rating,
     )
     rows, pagination = await listed(

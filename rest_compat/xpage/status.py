@@ -1,6 +1,6 @@
 """What the contract calls the status of an order: one table over the store's two statuses."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from db.models import FulfillmentStatus as F
@@ -44,11 +44,11 @@ def shown(payment: P, fulfillment: F) -> Shown:
     return Shown(_STATUS[payment], _CANCELLED[fulfillment])
 
 
-def payments(status: str) -> Sequence[P]:
+def payments(status: str) -> tuple[P, ...]:
     """The payment statuses that look so."""
     return tuple(each for each, name in _STATUS.items() if name == status)
 
 
-def fulfillments(*, is_cancelled: bool) -> Sequence[F]:
+def fulfillments(*, is_cancelled: bool) -> tuple[F, ...]:
     """The fulfilment statuses that look so."""
     return tuple(each for each, ended in _CANCELLED.items() if ended is is_cancelled)

@@ -2,15 +2,18 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
 from aiohttp.test_utils import TestClient, TestServer
 
+from app import web
 from app.settings import Settings
-from app.web import create_app
-from resolvers.services import Services
+from app.web import DRIVER, create_app
+from engine import Reader
+from resolvers.services import PlainReader, Services
 from schema.execution import COMPILED
 from tests.kit import Client, Key
 
@@ -73,12 +76,21 @@ def _bytes(said: tuple[int, dict[str, str], Any]) -> bytes:
 
 
 @asynccontextmanager
-async def doors(services: Services, settings: Settings) -> AsyncGenerator[Doors]:
-    """Both gateways. What is asked of the second one is always answered by the reference."""
-    compiling = replace(settings, compiled_queries=True, explain_executions=True)
+async def doors(
+    services: Services, settings: Settings, *, compiled: bool = True
+) -> AsyncGenerator[Doors]:
+    """Both gateways. What is asked of the second one is always answered by the reference.
+
+    So is what the first one is asked, where nothing is ``compiled``; but it prepares its reads.
+    """
+    one = replace(settings, compiled_queries=compiled, explain_executions=compiled)
     plain = replace(settings, compiled_queries=False)
+    apart = copy(services)  # reads by SQLAlchemy, as nothing compiled is to be of any help
     async with (
-        TestClient(TestServer(create_app(services, plain))) as other,
-        TestClient(TestServer(create_app(services, compiling))) as one,
+        TestClient(TestServer(create_app(apart, plain))) as other,
+        TestClient(TestServer(app := create_app(services, one))) as first,
     ):
-        yield Doors(one, other)
+        if not compiled:
+            otherwise = PlainReader(services.database)
+            services.reader = Reader(app[DRIVER], otherwise, web.read_failed)
+        yield Doors(first, other)
