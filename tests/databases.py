@@ -6,17 +6,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from uuid import uuid4
 
 import psycopg
-from sqlalchemy import create_engine, event
+from sqlalchemy import create_engine, event, make_url
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from db import models
 from db.base import Base
 from db.engine import Database, connect
+from engine.drivers.postgres import PostgresDriver
 
+KEPT = "kept by tests"
 POSTGRES = os.environ.get("STOREGRAPH_TEST_POSTGRES_URL")
 TABLES = [table.name for table in Base.metadata.sorted_tables]
 assert models.__all__  # the tables are known once the row classes are
@@ -71,6 +73,33 @@ def new_postgres(*, tables: bool) -> Iterator[str]:
             server.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'.encode())
 
 
+class KeptDriver(PostgresDriver):
+    """A driver whose connections are those of the tests before, if they have given them back."""
+
+    _pools: ClassVar[dict[str, Any]] = {}
+
+    def __init__(self, url: str, *, connections: int) -> None:
+        named = make_url(url).update_query_dict({"application_name": KEPT})
+        super().__init__(named.render_as_string(hide_password=False), connections=connections)
+
+    async def _open(self) -> Any:
+        key = str(self._url)
+        self._pool = self._pools[key] = self._pools.get(key) or await super()._open()
+        return self._pool
+
+    async def close(self) -> None:
+        pool, self._pool = self._pool, None
+        if pool is not None and pool.get_idle_size() < pool.get_size():
+            self._pools.pop(str(self._url), None)
+            await pool.close()
+
+    @classmethod
+    async def end(cls) -> None:
+        for pool in cls._pools.values():
+            await pool.close()
+        cls._pools.clear()
+
+
 class Postgres:
     """A database for one test after the other, and a connection that empties it.
 
@@ -96,8 +125,8 @@ class Postgres:
         self._connection.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-            " AND pid <> ALL(%s)",
-            [list(self._kept)],
+            " AND pid <> ALL(%s) AND application_name <> %s",
+            [list(self._kept), KEPT],
         )
         self._connection.execute("DROP SCHEMA IF EXISTS dbos CASCADE")
         self._connection.execute(f"SET session_replication_role = replica; {deletions}".encode())
@@ -112,6 +141,7 @@ class Postgres:
 
     async def close(self) -> None:
         await self._engines.close()
+        await KeptDriver.end()
         self._connection.close()
 
     def _opened(self, connection: Any, entry: ConnectionPoolEntry) -> None:

@@ -115,9 +115,13 @@ def bare_database_url(database_kind: str, tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-async def database(database_url: str, request: pytest.FixtureRequest) -> AsyncGenerator[Database]:
+async def database(
+    database_url: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> AsyncGenerator[Database]:
     engines = databases.engines(database_url)
     opened = Database(database_url, engines.reading, engines.writing)
+    if not opened.is_sqlite:
+        monkeypatch.setattr(web, "driver_for", databases.KeptDriver)
     yield opened
     if opened.is_sqlite:
         await opened.close()

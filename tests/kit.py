@@ -16,7 +16,7 @@ import orjson
 from aiohttp import FormData, web
 from aiohttp.test_utils import TestClient
 from sqlalchemy import Enum as SqlEnum
-from sqlalchemy import Select, case, func, select
+from sqlalchemy import case, func, select
 from yarl import URL
 
 from db import models
@@ -583,33 +583,33 @@ async def check_books(services: Services) -> None:
         assert {row.id: row.total - row.refunded_total for row in orders if row.id in kept} == kept
 
 
-async def everything(services: Services) -> dict[str, list[Any]]:
-    """All rows of all tables, to show that nothing was changed.
+async def everything(services: Services) -> dict[str, list[str]]:
+    """All rows of all tables as text, to show that nothing was changed.
 
     Without what the feed writes in the background: the positions of events.
     """
     async with services.database.read() as connection:
-        return {
-            name: [tuple(row) for row in await connection.execute(rows)] for name, rows in _tables()
-        }
+        rows: Any = await connection.exec_driver_sql(_everything(services.database.is_sqlite))
+        found: dict[str, list[str]] = {table.name: [] for table in Base.metadata.tables.values()}
+        for table, row in rows:
+            found[table].append(row)
+    return {table: sorted(texts) for table, texts in found.items()}
 
 
 @cache
-def _tables() -> list[tuple[str, Select[Any]]]:
-    """The statement that reads each table whole; a statement that is kept is compiled once."""
-    return [
-        (
-            table.name,
-            select(
-                *(
-                    column
-                    for column in table.columns
-                    if (table.name, column.name) != ("event", "position")
-                )
-            ).order_by(*table.primary_key.columns.values()),
-        )
-        for table in Base.metadata.tables.values()
-    ]
+def _everything(is_sqlite: bool) -> str:  # noqa: FBT001 - which text
+    """One statement for all tables: to ask each for itself takes ten times as long."""
+    tables: list[str] = []
+    for table in Base.metadata.tables.values():
+        columns = [f'"{column.name}"' for column in table.columns]
+        if table.name == "event":
+            columns.remove('"position"')
+        if is_sqlite:
+            row = " || ',' || ".join(f"quote({name})" for name in columns)
+        else:
+            row = f"CAST(ROW({', '.join(columns)}) AS text)"
+        tables.append(f"SELECT '{table.name}', {row} FROM \"{table.name}\"")  # noqa: S608 - our own
+    return " UNION ALL ".join(tables)
 
 
 async def events(services: Services, topic: str) -> list[models.Event]:
