@@ -46,11 +46,12 @@ async def explain(
     scope = scope_of(question.viewer)
     command = SQLITE if services.database.is_sqlite else POSTGRES
     try:
-        plan, coerced = engine.planned(operation, question.variables, scope)
+        coerced = engine.coerced(operation, question.variables)
+        plan = engine.planned(operation, coerced, scope)
         ran = await examined(
             engine,
             operation,
-            question.variables,
+            coerced,
             scope,
             Context(services, question.viewer),
             explain=POSTGRES_ANALYZED if analyze and command == POSTGRES else command,

@@ -23,6 +23,7 @@ from app import incoming, uploads
 from app.answers import JsonAnswer
 from app.authentication import COOKIE, credentials, viewer_of
 from app.persisted import DocumentRefused, PersistedDocuments
+from app.recent import Recent
 from app.refusals import refusal, refusal_of, refusal_of_document
 from app.sockets import MESSAGE_SIZE, Handler, SocketContext
 from app.streams import EventStreams
@@ -32,7 +33,7 @@ from resolvers.services import Services
 from rest_compat.dialect import REMOTE, REQUEST_ID
 from rest_compat.instxnt.cookies import keep
 from schema import Schema
-from schema.execution import Execution
+from schema.execution import Asked, Execution
 
 JSON = "application/json"
 EVENTS = "text/event-stream"
@@ -86,6 +87,7 @@ class View(EventStreams):
         self._complete = complete
         self._execution = execution
         self._documents = documents or PersistedDocuments()
+        self._recent = Recent()
         self._sockets: WeakSet[web.WebSocketResponse] = WeakSet()
 
     async def __call__(self, request: web.Request) -> web.StreamResponse:
@@ -126,17 +128,23 @@ class View(EventStreams):
         remote = request.get(REMOTE)
         viewer = await viewer_of(self._services, request.headers, remote=remote)
         context = Context(self._services, viewer, request[REQUEST_ID], remote)
-        fields = await incoming.fields(request, self._services)
-        text = await self._documents.document_text(fields)
-        variables, name = fields.get("variables"), fields.get("operationName") or None
-        if EVENTS not in accepted or not self._is_subscription(text, name):
-            json = await self._execution.answer(context, text, variables, name)
+        body = incoming.whole(request) if request.method == "POST" else None
+        asked, fields = self._recent.find(body), None
+        if asked is None:
+            fields = await incoming.fields(request, self._services, body)
+            text = await self._documents.document_text(fields)
+            name = fields.get("operationName") or None
+            asked = Asked(text, fields.get("variables") or {}, name)
+        if EVENTS not in accepted or not self._is_subscription(asked.text, asked.operation_name):
+            json = await self._execution.answer(context, asked)
             if json is not None:
+                if fields is not None:
+                    self._recent.keep(body, asked, fields)
                 answer = JsonAnswer(json, GRAPHQL_JSON if GRAPHQL_JSON in accepted else JSON)
                 self._complete(request, answer)
                 return answer
         request[_CONTEXT] = context
-        request[_DATA] = self._data(request, fields, text)
+        request[_DATA] = self._data(request, fields or _fields(asked), asked.text)
         return None
 
     async def drain(self) -> None:
@@ -326,6 +334,10 @@ def _is_of_own_page(request: web.Request) -> bool:
     """
     origin = request.headers.get("Origin")
     return origin is None or is_same_origin(origin, request.host)
+
+
+def _fields(asked: Asked) -> dict[str, Any]:
+    return {"variables": asked.variables, "operationName": asked.operation_name}
 
 
 def _takes_events_alone(accepted: str) -> bool:

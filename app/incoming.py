@@ -42,8 +42,12 @@ def refuse_forgery(request: web.Request) -> None:
     )
 
 
-async def fields(request: web.Request, services: Services) -> dict[str, Any]:
+async def fields(
+    request: web.Request, services: Services, body: bytes | None = None
+) -> dict[str, Any]:
     """What an operation consists of: ``query``, ``variables`` and so on, each of its right type.
+
+    ``body`` is what ``whole`` has found already.
 
     Raises ``Malformed``, ``UnsupportedMedia``, ``MethodNotAllowed``, ``TooLarge``.
     """
@@ -52,16 +56,16 @@ async def fields(request: web.Request, services: Services) -> dict[str, Any]:
     if request.method != "POST":
         raise MethodNotAllowed(f"{request.method} is not allowed", details={"allow": METHODS})
     if request.headers.get(hdrs.CONTENT_TYPE) == JSON or request.content_type == JSON:
-        return _checked(uploads.decoded(_arrived(request) or await request.read(), "the body"))
+        return _checked(uploads.decoded(body or await request.read(), "the body"))
     if request.content_type == "multipart/form-data":
         return _checked(await uploads.read(request, services))
     raise UnsupportedMedia("send Content-Type: application/json")
 
 
-def _arrived(request: web.Request) -> bytes | None:
-    """The body, where all of it came together with the head, as most do."""
+def whole(request: web.Request) -> bytes | None:
+    """The body of JSON, where all of it came together with the head, as most do."""
     content = request.content
-    if not content.is_eof():
+    if request.headers.get(hdrs.CONTENT_TYPE) != JSON or not content.is_eof():
         return None
     body, most = content.read_nowait(), request.client_max_size
     if len(body) > most:

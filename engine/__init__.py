@@ -4,6 +4,7 @@ It knows Strawberry, graphql-core and SQLAlchemy, and nothing of what is asked o
 ``docs/engine.md``.
 """
 
+from engine.arguments import Variables
 from engine.drivers import Driver, driver_for
 from engine.engine import Engine, Operation
 from engine.fields import (
@@ -48,6 +49,7 @@ __all__ = [
     "Rows",
     "Scope",
     "Uncompilable",
+    "Variables",
     "Window",
     "driver_for",
     "operations",

@@ -33,15 +33,17 @@ _PLAIN: Mapping[str, type] = {"ID": str, "String": str, "Boolean": bool, "Int": 
 class Variables:
     """One request's variables. ``coerced`` has the values of those that were given.
 
-    It may also have some that the operation does not declare, and so never asks for.
+    It may also have some that the operation does not declare, and so never asks for. ``bound`` is
+    what they came to in plans, for whoever asks with the same ones again.
     """
 
-    __slots__ = ("_whole", "coerced")
+    __slots__ = ("_whole", "bound", "coerced")
 
     def __init__(
         self, coerced: Mapping[str, Any], whole: Callable[[Mapping[str, Any]], Any]
     ) -> None:
         self.coerced = coerced
+        self.bound: dict[Any, Any] = {}
         self._whole = whole
 
     def whole(self) -> Any:

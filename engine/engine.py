@@ -78,20 +78,23 @@ class Engine:
             raise found.with_traceback(None)
         return found
 
-    def planned(
-        self, operation: Operation, variables: Mapping[str, Any], scope: Scope
-    ) -> tuple[Plan, Variables | None]:
-        """The plan for a request, and its coerced variables. Raises as ``execute`` does."""
+    def coerced(self, operation: Operation, variables: Mapping[str, Any]) -> Variables | None:
+        """A request's variables as plans take them, again and again. Raises ``Irregular``."""
         if not operation.node.variable_definitions:
-            return self.plan(operation, {}, scope), None
+            return None
         if operation.coerce is None:
             operation.coerce = self._arguments.coercion(operation.node)
-        coerced = operation.coerce(variables)
-        given = coerced.coerced
+        return operation.coerce(variables)
+
+    def planned(self, operation: Operation, variables: Variables | None, scope: Scope) -> Plan:
+        """The plan for a request. Raises as ``execute`` does."""
+        if variables is None:
+            return self.plan(operation, {}, scope)
+        given = variables.coerced
         flags = {name: given[name] for name in operation.flags}
         if None in flags.values():  # a default does not help where null is given
             raise Irregular("variables")
-        return self.plan(operation, flags, scope), coerced
+        return self.plan(operation, flags, scope)
 
     def known(self, scope: Scope) -> dict[str, Any]:
         """What the statements of a plan are to know of the caller."""
@@ -106,23 +109,25 @@ class Engine:
     async def execute(
         self,
         operation: Operation,
-        variables: Mapping[str, Any],
+        variables: Variables | None,
         scope: Scope,
         context: Any,
         *,
         may: Callable[[frozenset[str]], bool],
     ) -> dict[str, Any]:
-        """The ``data`` of a query. ``may`` tells whether the caller has all of some permissions.
+        """The ``data`` of a query with ``coerced`` variables.
+
+        ``may`` tells whether the caller has all of some permissions.
 
         Raises ``Uncompilable`` or ``Irregular``: then the reference executor must answer, from the
         start. Nothing has happened but reads.
         """
-        plan, coerced = self.planned(operation, variables, scope)
+        plan = self.planned(operation, variables, scope)
         if not may(plan.permissions):
             raise Irregular("permission")
         try:
             return await self.driver.run(
-                plan.steps(coerced, self.known(scope)), context, light=plan.pace.is_light
+                plan.steps(variables, self.known(scope)), context, light=plan.pace.is_light
             )
         except Irregular:
             raise

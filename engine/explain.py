@@ -1,9 +1,9 @@
 """What a plan does, for people to read: its levels, their SQL, and the functions made for it."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from engine.arguments import Variables
 from engine.engine import Engine, Operation
 from engine.fields import Bound, Kind, Scope
 from engine.plan import Batch, Deferred, Fetch, Plan, Steps
@@ -92,7 +92,7 @@ def _statements(plan: Plan, batch: Batch, bound: Bound, keyed: str) -> tuple[str
 async def examined(
     engine: Engine,
     operation: Operation,
-    variables: Mapping[str, Any],
+    variables: Variables | None,
     scope: Scope,
     context: Any,
     *,
@@ -102,9 +102,9 @@ async def examined(
 
     ``explain`` goes before the statement's text. Raises as ``Engine.execute`` does.
     """
-    plan, coerced = engine.planned(operation, variables, scope)
+    plan = engine.planned(operation, variables, scope)
     found: list[Examined] = []
-    steps = _explaining(plan.steps(coerced, engine.known(scope)), explain, found)
+    steps = _explaining(plan.steps(variables, engine.known(scope)), explain, found)
     await engine.driver.run(steps, context, light=True)
     return found
 

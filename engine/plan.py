@@ -138,10 +138,29 @@ class Plan:
     builder: Builder
     binds: AnyBinds
     pace: Pace = field(default_factory=Pace)
+    constant: dict[Any, Any] = field(default_factory=dict[Any, Any])
+    """What ``bound`` found without any variables."""
 
     @property
     def levels(self) -> tuple[Batch | Deferred, ...]:
         return (*self.batches, *self.deferred)
+
+    def bound(self, variables: Any) -> tuple[list[Bound], list[Given]]:
+        """The arguments of all batches and of all deferred fields; found out once for each."""
+        known = self.constant if variables is None else variables.bound
+        found = known.get(self)
+        if found is None:
+            found = known[self] = (
+                [
+                    level.bound if isinstance(level.bound, Bound) else level.bound(variables)
+                    for level in self.batches
+                ],
+                [
+                    level.given if isinstance(level.given, Given) else level.given(variables)
+                    for level in self.deferred
+                ],
+            )
+        return found
 
     def steps(self, variables: Any, scope: Mapping[str, Any]) -> Steps:
         """Answer one request: yields what to run, is sent the rows, returns the ``data``.
@@ -175,14 +194,7 @@ class _Run:
         self.rows: list[Rows] = [NO_ROWS] * count
         self._more: list[set[Any]] = [set()] * count
         self._counts: list[Mapping[Any, int]] = [{}] * count
-        self._bound: list[Bound] = [
-            level.bound if isinstance(level.bound, Bound) else level.bound(variables)
-            for level in plan.batches
-        ]
-        self._given: list[Given] = [
-            level.given if isinstance(level.given, Given) else level.given(variables)
-            for level in plan.deferred
-        ]
+        self._bound, self._given = plan.bound(variables)
 
     def lookup(self, batch: Batch) -> Fetch | None:
         """All rows of a batch's keys; None where there are no keys."""

@@ -1,13 +1,14 @@
 """Queries by plan: answered whole by ``engine``, or not at all."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 import structlog
 from graphql import GraphQLError
 
-from engine import Driver, Engine, Irregular, Operation, Uncompilable
+from engine import Driver, Engine, Irregular, Operation, Uncompilable, Variables
 from resolvers.context import Context
 from resolvers.errors import StoreError
 from resolvers.viewer import Viewer
@@ -20,6 +21,18 @@ COMPILED = "compiled"
 REFERENCE = "reference"
 _EXPECTED = (GraphQLError, StoreError)
 MOST_CALLERS = 1024
+
+
+@dataclass(slots=True)
+class Asked:
+    """What was asked, and what was found out about it: it holds for all who ask the same."""
+
+    text: str
+    variables: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    operation_name: str | None = None
+    operation: Operation | None = None
+    cost: int = 0
+    coerced: Variables | None = None
 
 
 class _Caller:
@@ -54,36 +67,32 @@ class Execution:
         self._callers: dict[int, _Caller] = {}
         self.engine = Engine(schema, core(schema), driver, fast)
 
-    async def answer(
-        self,
-        ctx: Context,
-        text: str,
-        variables: Mapping[str, Any] | None,
-        operation_name: str | None,
-    ) -> bytes | None:
+    async def answer(self, ctx: Context, asked: Asked) -> bytes | None:
         """The response's body, or None where the reference executor must answer.
 
         With ``explains``, ``extensions.execution`` says so.
         """
         try:
-            operation, cost = self._admitted(ctx, text, variables or {}, operation_name)
-            caller = self._caller(ctx.require())
+            caller = self._caller(ctx.viewer)
+            operation = asked.operation or self._admitted(asked)
             data = await self.engine.execute(
-                operation, variables or {}, caller.scope, ctx, may=caller.may
+                operation, asked.coerced, caller.scope, ctx, may=caller.may
             )
-            body = self._encoded(data, cost)
+            body = self._encoded(data, asked.cost)
         except (Uncompilable, Irregular) as refused:
             self._observe(REFERENCE, refused.reason)
             if (cause := refused.__cause__) is not None and not isinstance(cause, _EXPECTED):
-                log.warning("compiled_execution_failed", query=text[:200], exc_info=cause)
+                log.warning("compiled_execution_failed", query=asked.text[:200], exc_info=cause)
             if self._explains:
                 ctx.extensions["execution"] = {"path": REFERENCE, "reason": str(refused)}
             return None
         self._observe(COMPILED, "")
         return body
 
-    def _caller(self, viewer: Viewer) -> _Caller:
+    def _caller(self, viewer: Viewer | None) -> _Caller:
         """The same viewer comes again and again: see ``engine.Lookups``."""
+        if viewer is None:
+            raise Irregular("anonymous")
         found = self._callers.get(id(viewer))
         if found is None or found.viewer is not viewer:
             if len(self._callers) >= MOST_CALLERS:
@@ -91,24 +100,22 @@ class Execution:
             found = self._callers[id(viewer)] = _Caller(viewer)
         return found
 
-    def _admitted(
-        self, ctx: Context, text: str, variables: Mapping[str, Any], name: str | None
-    ) -> tuple[Operation, int]:
-        """The operation and its cost. Raises ``Irregular`` where there is an error to be told."""
-        documents = self._schema.documents
-        if ctx.viewer is None:
-            raise Irregular("anonymous")
+    def _admitted(self, asked: Asked) -> Operation:
+        """The operation. Raises ``Irregular`` where there is an error to be told."""
+        documents, variables = self._schema.documents, asked.variables
         try:
-            prepared: Prepared = documents.prepare(self._schema, text)
+            prepared: Prepared = documents.prepare(self._schema, asked.text)
         except GraphQLError as error:
             raise Irregular("document") from error
-        operation = None if prepared.errors else prepared.operation(name)
+        operation = None if prepared.errors else prepared.operation(asked.operation_name)
         if operation is None or (variables and unstorable(variables)):
             raise Irregular("document")
         cost = documents.cost(self._schema, prepared, operation.node, variables)
         if cost is None or cost > documents.limits.cost:
             raise Irregular("cost")
-        return operation, cost
+        asked.cost, asked.coerced = cost, self.engine.coerced(operation, variables)
+        asked.operation = operation  # last: it says that all is found out
+        return operation
 
     def _encoded(self, data: dict[str, Any], cost: int) -> bytes:
         limit = self._schema.documents.limits.cost

@@ -19,6 +19,8 @@ from db.engine import Database, connect
 from engine.drivers.postgres import PostgresDriver
 
 KEPT = "kept by tests"
+MOST_KEPT = 4
+"""Connections of a process: PostgreSQL has a hundred for all, and each test process many."""
 POSTGRES = os.environ.get("STOREGRAPH_TEST_POSTGRES_URL")
 TABLES = [table.name for table in Base.metadata.sorted_tables]
 assert models.__all__  # the tables are known once the row classes are
@@ -80,7 +82,8 @@ class KeptDriver(PostgresDriver):
 
     def __init__(self, url: str, *, connections: int) -> None:
         named = make_url(url).update_query_dict({"application_name": KEPT})
-        super().__init__(named.render_as_string(hide_password=False), connections=connections)
+        url = named.render_as_string(hide_password=False)
+        super().__init__(url, connections=min(connections, MOST_KEPT))
 
     async def _open(self) -> Any:
         key = str(self._url)

@@ -16,7 +16,7 @@ import orjson
 from aiohttp import FormData, web
 from aiohttp.test_utils import TestClient
 from sqlalchemy import Enum as SqlEnum
-from sqlalchemy import case, func, select
+from sqlalchemy import Select, case, func, select
 from yarl import URL
 
 from db import models
@@ -594,6 +594,32 @@ async def everything(services: Services) -> dict[str, list[str]]:
         for table, row in rows:
             found[table].append(row)
     return {table: sorted(texts) for table, texts in found.items()}
+
+
+async def all_rows(services: Services) -> dict[str, list[Any]]:
+    """The same as values, where a test looks into them."""
+    async with services.database.read() as connection:
+        return {
+            name: [tuple(row) for row in await connection.execute(rows)] for name, rows in _tables()
+        }
+
+
+@cache
+def _tables() -> list[tuple[str, Select[Any]]]:
+    """The statement that reads each table whole; a statement that is kept is compiled once."""
+    return [
+        (
+            table.name,
+            select(
+                *(
+                    column
+                    for column in table.columns
+                    if (table.name, column.name) != ("event", "position")
+                )
+            ).order_by(*table.primary_key.columns.values()),
+        )
+        for table in Base.metadata.tables.values()
+    ]
 
 
 @cache

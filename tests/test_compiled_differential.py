@@ -23,6 +23,7 @@ from hypothesis_graphql import nodes, queries
 
 from resolvers.viewer import Viewer
 from schema import make_schema
+from schema.execution import Asked
 from tests import databases
 from tests.differential.documents import Document, written
 from tests.differential.paths import Tally, compare, insist, reference
@@ -189,9 +190,8 @@ def test_documents_that_are_asked_at_the_same_time_are_answered_alike(loop: Loop
     ]
 
     async def ask(viewer: Viewer, document: Document, variables: dict[str, Any]) -> bytes | None:
-        return await world.execution.answer(
-            world.context(viewer), document.text, variables, document.operation
-        )
+        asked = Asked(document.text, variables, document.operation)
+        return await world.execution.answer(world.context(viewer), asked)
 
     async def ask_all() -> int:
         answers = await asyncio.gather(*(ask(*each) for each in asked * 2))

@@ -82,7 +82,8 @@ async def levels_of(kind: str, name: str, who: str, given: dict[str, Any]) -> li
     operation = schema.documents.prepare(schema, document(name)).operation(None)
     assert operation is not None
     try:
-        plan, coerced = engine.planned(operation, given, scope_of(CALLERS[who]))
+        coerced = engine.coerced(operation, given)
+        plan = engine.planned(operation, coerced, scope_of(CALLERS[who]))
         return explained(plan, coerced)
     finally:
         await driver.close()

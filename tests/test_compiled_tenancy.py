@@ -20,7 +20,7 @@ from resolvers import identity
 from resolvers.context import Context
 from resolvers.services import Services
 from schema import make_schema
-from schema.execution import Execution
+from schema.execution import Asked, Execution
 from tests.differential.doors import Answer, Doors, doors
 from tests.kit import Key, Make, gid
 from tests.sides import EVERYTHING, Side, names, two
@@ -204,7 +204,7 @@ class Kept:
 
     async def ask(self, key: Key, text: str, **variables: Any) -> None:
         viewer = (await identity.key_holder(self.services, key.clear)).viewer
-        assert await self.execution.answer(Context(self.services, viewer), text, variables, None)
+        assert await self.execution.answer(Context(self.services, viewer), Asked(text, variables))
 
     def plans(self, text: str) -> list[Plan]:
         schema = make_schema()

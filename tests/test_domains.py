@@ -3,7 +3,7 @@ import asyncio
 import pytest
 
 from db import models
-from tests.kit import GraphQL, Key, Make, everything, gid
+from tests.kit import GraphQL, Key, Make, all_rows, everything, gid
 
 CREATE = """mutation ($input: NewDomain!, $once: String) {
   createDomain(input: $input, idempotencyKey: $once) {
@@ -187,7 +187,7 @@ async def test_what_became_of_domains_is_in_the_audit_log(gql: GraphQL, make: Ma
     await gql.done(PRIMARY, key=key, id=gid(await make.domain(store)))
     await gql.done(DELETE, key=key, id=made)
 
-    rows = (await everything(make.services))[models.AuditEntry.__tablename__]
+    rows = (await all_rows(make.services))[models.AuditEntry.__tablename__]
 
     actions = [cell for row in rows for cell in row if str(cell).startswith("domain.")]
     assert actions == [

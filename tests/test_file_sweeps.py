@@ -8,7 +8,7 @@ from db import models
 from db.base import now
 from jobs import files
 from resolvers.services import Services
-from tests.kit import GraphQL, Make, everything, gid, stored
+from tests.kit import GraphQL, Make, all_rows, gid, stored
 
 DELETE = "mutation ($id: ID!) { deleteFile(id: $id) { deletedId errors { code } } }"
 
@@ -43,7 +43,7 @@ async def test_bytes_of_a_deleted_file_go_after_a_day(
     assert await files.sweep_deleted(services) == 0
 
     assert await stored(services) == [kept.key, kept.thumbnail_key]
-    assert [row[0] for row in (await everything(services))["file"]] == [kept.id]
+    assert [row[0] for row in (await all_rows(services))["file"]] == [kept.id]
 
 
 async def test_a_sweep_that_was_interrupted_is_finished_by_the_next(

@@ -9,7 +9,7 @@ from strawberry.http import process_result
 from strawberry.types.graphql import OperationType
 
 from resolvers.viewer import Viewer
-from schema.execution import COMPILED
+from schema.execution import COMPILED, Asked
 from tests.differential.world import World
 
 REFUSALS = frozenset(
@@ -58,7 +58,7 @@ async def compare(
 ) -> None:
     """Answer on both paths. Raises ``Difference``."""
     world.ways.clear()
-    body = await world.execution.answer(world.context(viewer), text, variables, operation)
+    body = await world.execution.answer(world.context(viewer), Asked(text, variables, operation))
     [(path, reason)] = world.ways
     if body is None:
         tally.refused[reason] += 1
