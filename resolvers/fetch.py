@@ -216,6 +216,18 @@ async def numbered_page(
     )  # fmt: skip
 
 
+async def total(
+    ctx: Context, read: Page, arguments: Arguments, *, page: int, size: int, found: int
+) -> int:
+    """How many rows there are on all pages, of which this one has ``found``.
+
+    A page that is not full is the last one, and tells by itself, unless it is beyond that.
+    """
+    if found < size and (found or page == 1):
+        return (page - 1) * size + found
+    return await count(ctx, read, arguments)
+
+
 async def find(
     ctx: Context, read: One, key: Any, columns: Columns, *, what: str, **arguments: Any
 ) -> Row[Any]:

@@ -390,12 +390,15 @@ async def test_a_list_takes_as_many_statements_however_long_it_is(
         for _ in range(1 if expected == 1 else 5):
             await upload(xpage, app, picture(), **to)
         statements.clear()
-        body = await xpage.data("list_files", key=app)
+        body = await xpage.data("list_files", key=app, page_size=expected)
         assert len(body["data"]["files"]) == expected
         assert len(statements) == 4  # the token, its installation, a page and its count
         statements.clear()
-        await xpage.data("list_files", key=app, **to)
+        await xpage.data("list_files", key=app, page_size=expected, **to)
         assert len(statements) == 5  # and the product
+        statements.clear()
+        await xpage.data("list_files", key=app, page_size=expected + 1)
+        assert len(statements) == 3  # there is room on the page: it is the last one
 
 
 @pytest.mark.parametrize(

@@ -27,9 +27,12 @@ async def list_products(
         min_stock=min_qty,
     )
     lots = await wholesale.catalogue(ctx, wanted, page=page, size=page_size)
+    total = await fetch.total(
+        ctx, wholesale.lots, {"filter": wanted}, page=page, size=page_size, found=len(lots)
+    )
     return {
         "items": [_product(lot) for lot in lots],
-        "total": await fetch.count(ctx, wholesale.lots, {"filter": wanted}),
+        "total": total,
         "page": page,
         "page_size": page_size,
     }

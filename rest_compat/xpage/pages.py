@@ -37,5 +37,5 @@ async def listed(
     rows = await fetch.numbered_page(
         ctx, read, arguments, page=page, size=page_size, sort=sort, columns=columns
     )
-    total = await fetch.count(ctx, read, arguments)
+    total = await fetch.total(ctx, read, arguments, page=page, size=page_size, found=len(rows))
     return rows, pagination(total, page=page, page_size=page_size)

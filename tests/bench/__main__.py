@@ -37,7 +37,14 @@ from tests.bench.measure import (
     Plan,
     Result,
 )
-from tests.bench.processes import Process, gateway, peak_memory, python, serving
+from tests.bench.processes import (
+    Process,
+    gateway,
+    peak_memory,
+    python,
+    serving,
+    shared_memory,
+)
 
 # Wide enough for a row a line, also where the output goes to a file.
 console = Console(width=None if sys.stdout.isatty() else 160)
@@ -121,6 +128,8 @@ async def _on(name: str, server: str | None, plan: Plan, only: str) -> Report:
                     )
                 for each, (process, _) in servers.items():
                     report.weigh(each, process)
+                if (shared := shared_memory(served[0].pid)) is not None:
+                    report.memory["of which the gateway shares"] = shared
                 for what in hearing.FIELDS if only in "subscribers" else ():
                     tell(f"{hearing.SUBSCRIBERS} subscribers, {what}")
                     heard = await hearing.of_gateway(what, filled, database, served, plan.changes)

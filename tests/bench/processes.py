@@ -127,10 +127,19 @@ def cpu_seconds(pid: int) -> float:
 
 def peak_memory(pid: int) -> float | None:
     """The most megabytes that a process ever held, where the system tells."""
+    return _megabytes(pid, "VmHWM")
+
+
+def shared_memory(pid: int) -> float | None:
+    """Of what a process holds now: pages of libraries, which all processes have in common."""
+    return _megabytes(pid, "RssFile")
+
+
+def _megabytes(pid: int, name: str) -> float | None:
     path = Path(f"/proc/{pid}/status")
     if not path.exists():
         return None
     for line in path.read_text().splitlines():
-        if line.startswith("VmHWM:"):
+        if line.startswith(f"{name}:"):
             return int(line.split()[1]) / 1024
     return None
