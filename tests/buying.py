@@ -9,7 +9,8 @@ from sqlalchemy import select
 from db import models
 from resolvers.services import Services
 from rest_compat.instxnt import wire
-from tests.kit import Client, Key, Make, Reply, Rest
+from tests.callers import Client, Reply, Rest
+from tests.kit import Key, Make
 from tests.sellers import seller
 
 TOKEN = re.compile(r'name="token" value="([0-9a-f]+)"')

@@ -12,7 +12,8 @@ from aiohttp import web
 from db import models
 from db.base import now
 from resolvers.services import Services
-from tests.kit import GraphQL, Installed, Key, gid
+from tests.callers import GraphQL
+from tests.kit import Installed, Key, gid
 
 APP = "app { id name clientId installUrl webhookUrl permissions topics version }"
 INSTALLATION = """installation { id uuid appName permissions status activatedAt uninstalledAt

@@ -12,7 +12,7 @@ from resolvers.services import Services
 from rest_compat.instamarket import instamarket
 from rest_compat.instxnt import instxnt
 from rest_compat.xpage import xpage
-from tests.kit import Rest
+from tests.callers import Rest
 
 
 @asynccontextmanager

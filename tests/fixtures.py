@@ -38,9 +38,10 @@ from resolvers.passwords import Passwords
 from resolvers.services import Services, Storage
 from resolvers.vault import Vault
 from tests import databases, event_loops
+from tests.callers import Client, GraphQL, Rest
 from tests.databases import POSTGRES
 from tests.doors import instamarket_door, instxnt_door, xpage_door
-from tests.kit import Client, GraphQL, Make, Rest
+from tests.kit import Make
 from tests.receivers import Post, Receiver, listening
 from tests.s3 import S3, serving
 

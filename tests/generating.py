@@ -3,7 +3,8 @@
 from typing import Any
 
 from db import models
-from tests.kit import GraphQL, Key, gid
+from tests.callers import GraphQL
+from tests.kit import Key, gid
 
 JOB = """job { id kind status progress input output attempts error { code message }
   usage { model inputTokens outputTokens cost { amount currency } notes } }"""

@@ -1,23 +1,14 @@
-"""What tests speak with: rows, GraphQL, and the old dialects."""
+"""Rows as tests make them, whatever they leave open, and those who may ask for them."""
 
-import hashlib
-import hmac
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import cache
 from inspect import signature
-from io import BytesIO
-from typing import Any, Protocol, TypeVar
-from urllib.parse import quote
+from typing import Any, TypeVar
 from uuid import uuid4
 
-import orjson
-from aiohttp import FormData, web
-from aiohttp.test_utils import TestClient
 from sqlalchemy import Enum as SqlEnum
-from sqlalchemy import Select, case, func, select
-from yarl import URL
+from sqlalchemy import select
 
 from db import models
 from db.base import Base, UtcDateTime, now
@@ -27,11 +18,11 @@ from resolvers.jobs import OPEN
 from resolvers.money import micro
 from resolvers.services import Services
 from resolvers.viewer import WHOLESALE
-from rest_compat.dialect import Contract, check
 from rest_compat.xpage.permissions import PERMISSIONS
 
-Client = TestClient[web.Request, web.Application]
 R = TypeVar("R", bound=Base)
+
+
 _GRANTED = sorted(f"{name}:{verb}" for name, verbs in PERMISSIONS.items() for verb in verbs)
 
 
@@ -415,13 +406,6 @@ def _row_of(table: Any) -> Any:
     return next(m.class_ for m in Base.registry.mappers if m.local_table is table)
 
 
-class Caller(Protocol):
-    """Who calls: what headers their credential is."""
-
-    @property
-    def headers(self) -> dict[str, str]: ...
-
-
 @dataclass(frozen=True)
 class Key:
     row: models.ApiKey
@@ -431,84 +415,6 @@ class Key:
     @property
     def headers(self) -> dict[str, str]:
         return {"X-API-Key": self.clear}
-
-
-@dataclass(frozen=True)
-class Part:
-    """A file that goes with a document, as the value of a variable or somewhere inside one."""
-
-    content: bytes
-    name: str = "file"
-    content_type: str = "application/octet-stream"
-
-
-@dataclass
-class GraphQL:
-    """Send documents. ``data`` insists on success, the call itself returns the whole answer."""
-
-    client: Client
-
-    async def __call__(self, query: str, *, key: "Caller | None" = None, **variables: Any) -> Any:
-        message = {"query": query, "variables": variables}
-        headers, files = key.headers if key else {}, dict[str, Part]()
-        message["variables"] = _without_files(variables, "variables", files)
-        sent: dict[str, Any] = {"json": message}
-        if files:
-            headers = {**headers, "GraphQL-Require-Preflight": "1"}
-            sent = {"data": _form_of(message, files)}
-        response = await self.client.post("/graphql", headers=headers, **sent)
-        return await response.json()
-
-    async def data(self, query: str, *, key: "Caller | None" = None, **variables: Any) -> Any:
-        answer = await self(query, key=key, **variables)
-        assert "errors" not in answer, answer["errors"]
-        return answer["data"]
-
-    async def done(self, query: str, *, key: "Caller | None" = None, **variables: Any) -> Any:
-        """The payload of a mutation, which must have succeeded."""
-        [payload] = (await self.data(query, key=key, **variables)).values()
-        assert payload["errors"] == []
-        return payload
-
-    async def refused(
-        self, query: str, *, key: "Caller | None" = None, **variables: Any
-    ) -> list[str]:
-        """Why a mutation was refused: ``["CONFLICT input.slug"]``."""
-        [payload] = (await self.data(query, key=key, **variables)).values()
-        assert payload["errors"], payload
-        return [
-            " ".join([error["code"], ".".join(error["field"] or [])]).strip()
-            for error in payload["errors"]
-        ]
-
-
-def _without_files(value: Any, path: str, found: dict[str, Part]) -> Any:
-    match value:
-        case Part():
-            found[path] = value
-            return None
-        case dict():
-            return {name: _without_files(v, f"{path}.{name}", found) for name, v in value.items()}
-        case list():
-            return [_without_files(v, f"{path}.{n}", found) for n, v in enumerate(value)]
-        case _:
-            return value
-
-
-def _form_of(message: Any, files: Mapping[str, Part]) -> FormData:
-    form = FormData()
-    form.add_field("operations", orjson.dumps(message).decode())
-    form.add_field("map", orjson.dumps({path: [path] for path in files}).decode())
-    for path, part in files.items():
-        form.add_field(
-            path, BytesIO(part.content), filename=part.name, content_type=part.content_type
-        )
-    return form
-
-
-async def stored(services: Services) -> list[str]:
-    """The keys of all bytes in the storage of files."""
-    return sorted([each.key async for each in services.storage.objects()])
 
 
 async def work(services: Services) -> int:
@@ -541,170 +447,6 @@ async def fund(services: Services, key: Key, amount: str, *, unit: str = "USDT")
             amount=micro(amount),
         )
     return balance
-
-
-async def check_books(services: Services) -> None:
-    """What must always hold of the ledger, whatever happened before."""
-    account, entry, order = models.Account, models.LedgerEntry, models.Order
-    sums = select(entry.account_id, func.sum(entry.amount)).group_by(entry.account_id)
-    per_unit = select(account.unit, func.sum(account.balance)).group_by(account.unit)
-    async with services.database.read() as connection:
-        entries = {row[0]: int(row[1]) for row in await connection.execute(sums)}
-        accounts = (await connection.execute(select(account.id, account.balance))).all()
-        assert {row.id: row.balance for row in accounts} == {
-            row.id: entries.get(row.id, 0) for row in accounts
-        }
-        assert all(int(row[1]) == 0 for row in await connection.execute(per_unit))
-        overpaid = select(order.id).where(order.refunded_total > order.total)
-        assert (await connection.execute(overpaid)).all() == []
-        net = (
-            select(
-                models.Transfer.order_id,
-                func.sum(
-                    case(
-                        (
-                            models.Transfer.kind == models.TransferKind.REFUND,
-                            -models.Transfer.amount,
-                        ),
-                        else_=models.Transfer.amount,
-                    )
-                ),
-            )
-            .where(
-                models.Transfer.order_id.is_not(None),
-                models.Transfer.kind != models.TransferKind.FEE,  # within the seller's own money
-            )
-            .group_by(models.Transfer.order_id)
-        )
-        kept = {row[0]: int(row[1]) for row in await connection.execute(net)}
-        orders = (
-            await connection.execute(select(order.id, order.total, order.refunded_total))
-        ).all()
-        assert {row.id: row.total - row.refunded_total for row in orders if row.id in kept} == kept
-
-
-async def everything(services: Services) -> dict[str, list[str]]:
-    """All rows of all tables as text, to show that nothing was changed.
-
-    Without what the feed writes in the background: the positions of events.
-    """
-    async with services.database.read() as connection:
-        rows: Any = await connection.exec_driver_sql(_everything(services.database.is_sqlite))
-        found: dict[str, list[str]] = {table.name: [] for table in Base.metadata.tables.values()}
-        for table, row in rows:
-            found[table].append(row)
-    return {table: sorted(texts) for table, texts in found.items()}
-
-
-async def all_rows(services: Services) -> dict[str, list[Any]]:
-    """The same as values, where a test looks into them."""
-    async with services.database.read() as connection:
-        return {
-            name: [tuple(row) for row in await connection.execute(rows)] for name, rows in _tables()
-        }
-
-
-@cache
-def _tables() -> list[tuple[str, Select[Any]]]:
-    """The statement that reads each table whole; a statement that is kept is compiled once."""
-    return [
-        (
-            table.name,
-            select(
-                *(
-                    column
-                    for column in table.columns
-                    if (table.name, column.name) != ("event", "position")
-                )
-            ).order_by(*table.primary_key.columns.values()),
-        )
-        for table in Base.metadata.tables.values()
-    ]
-
-
-@cache
-def _everything(is_sqlite: bool) -> str:  # noqa: FBT001 - which text
-    """One statement for all tables: to ask each for itself takes ten times as long."""
-    tables: list[str] = []
-    for table in Base.metadata.tables.values():
-        columns = [f'"{column.name}"' for column in table.columns]
-        if table.name == "event":
-            columns.remove('"position"')
-        if is_sqlite:
-            row = " || ',' || ".join(f"quote({name})" for name in columns)
-        else:
-            row = f"CAST(ROW({', '.join(columns)}) AS text)"
-        tables.append(f"SELECT '{table.name}', {row} FROM \"{table.name}\"")  # noqa: S608 - our own
-    return " UNION ALL ".join(tables)
-
-
-async def events(services: Services, topic: str) -> list[models.Event]:
-    """The events of a topic, in the order in which they were written."""
-    found = select(models.Event).where(models.Event.topic == topic).order_by(models.Event.id)
-    async with services.database.write() as session:
-        return list(await session.scalars(found))
-
-
-def signed(secret: str, body: bytes, stamp: object) -> dict[str, str]:
-    """The headers with which clients of InstaMarket sign a body at ``stamp`` (Unix seconds)."""
-    digest = hmac.new(secret.encode(), f"{stamp}\n".encode() + body, hashlib.sha256)
-    return {"X-Timestamp": str(stamp), "X-Signature": digest.hexdigest()}
-
-
-@dataclass(frozen=True)
-class Reply:
-    status: int
-    body: Any
-    headers: Mapping[str, str]
-
-
-@dataclass
-class Rest:
-    """Call a dialect's operations by name. Every answer is held against the contract."""
-
-    client: Client
-    contract: Contract
-
-    async def __call__(
-        self,
-        operation_id: str,
-        *,
-        key: "Caller | None" = None,
-        body: Any = None,
-        form: FormData | None = None,
-        headers: Mapping[str, str] | None = None,
-        **parameters: Any,
-    ) -> Reply:
-        """``body`` is sent as JSON, bytes as they are; ``parameters`` by their place."""
-        operation = self.contract.operation(operation_id)
-        inside = {each.name for each in operation.parameters if each.place == "path"}
-        path = operation.path.format(**{name: quote(str(parameters[name])) for name in inside})
-        query = {
-            name: [str(each) for each in value] if isinstance(value, list) else str(value)
-            for name, value in parameters.items()
-            if name not in inside
-        }
-        sent = dict(headers or {}) | (key.headers if key else {})
-        if body is not None:
-            sent.setdefault("Content-Type", "application/json")
-        response = await self.client.request(
-            operation.method,
-            URL(self.contract.prefix + path, encoded=True).with_query(query),
-            data=form or (body if body is None or isinstance(body, bytes) else orjson.dumps(body)),
-            headers=sent,
-            allow_redirects=False,
-        )
-        content = await response.read()
-        found = web.Response(status=response.status, body=content, headers=response.headers)
-        check(operation, found)
-        parsed = orjson.loads(content) if "json" in response.content_type else content
-        return Reply(response.status, parsed, response.headers)
-
-    async def data(self, operation_id: str, **call: Any) -> Any:
-        """The body of a success; anything else fails."""
-        reply = await self(operation_id, **call)
-        assert 200 <= reply.status < 300, (reply.status, reply.body)
-        return reply.body
 
 
 @dataclass(frozen=True)

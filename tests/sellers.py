@@ -7,7 +7,8 @@ from sqlalchemy import select, update
 
 from db import models
 from resolvers.services import Services
-from tests.kit import GraphQL, Key, Make, Reply, Rest
+from tests.callers import GraphQL, Reply, Rest
+from tests.kit import Key, Make
 
 PASSWORD = "nine lamps on a shelf"
 

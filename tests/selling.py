@@ -14,7 +14,8 @@ from db import models
 from providers.stripe_payments import StripePayments
 from resolvers.services import Services
 from tests.buying import Shop, open_shop
-from tests.kit import Client, GraphQL, Make, Rest, gid
+from tests.callers import Client, GraphQL, Rest
+from tests.kit import Make, gid
 from tests.stripe_server import KEY, SECRET, Event, StripeServer, stripe_server
 
 REFUND = """mutation ($input: NewRefund!, $once: String) {

@@ -12,9 +12,11 @@ from db import models
 from resolvers import accounts
 from resolvers.passwords import Passwords
 from resolvers.services import Services
+from tests.callers import GraphQL, Rest
 from tests.fixtures import CHEAP
-from tests.kit import GraphQL, Make, Rest, everything
+from tests.kit import Make
 from tests.sellers import PASSWORD, Browser, browser
+from tests.state import everything
 
 WRONG = {
     "code": "invalid_credentials",

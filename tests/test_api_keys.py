@@ -11,7 +11,9 @@ from db.base import now
 from resolvers.identity import key_hash
 from resolvers.services import Services
 from resolvers.viewer import WHOLESALE
-from tests.kit import GraphQL, Key, Make, everything, gid
+from tests.callers import GraphQL
+from tests.kit import Key, Make, gid
+from tests.state import everything
 
 CREATE = """mutation ($input: NewApiKey!, $once: String) {
   createApiKey(input: $input, idempotencyKey: $once) {

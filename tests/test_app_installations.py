@@ -24,6 +24,7 @@ from resolvers.context import Context
 from resolvers.services import Services
 from resolvers.viewer import system
 from rest_compat.xpage import contract
+from tests.callers import Client, GraphQL
 from tests.desk import (
     ASKED,
     AUDIT,
@@ -39,7 +40,8 @@ from tests.desk import (
     Server,
     pending,
 )
-from tests.kit import Client, GraphQL, Make, events, everything, gid, work
+from tests.kit import Make, gid, work
+from tests.state import events, everything
 from tests.test_subscriptions import attached, subscribed
 
 PATIENCE = 20.0

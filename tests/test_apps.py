@@ -12,6 +12,7 @@ from resolvers.apps import GRANTABLE
 from resolvers.context import Context
 from resolvers.services import Services
 from rest_compat.xpage import contract
+from tests.callers import GraphQL
 from tests.desk import (
     ASKED,
     AUDIT,
@@ -29,7 +30,8 @@ from tests.desk import (
     Desk,
     pending,
 )
-from tests.kit import GraphQL, Make, everything, gid
+from tests.kit import Make, gid
+from tests.state import everything
 
 
 @pytest.fixture

@@ -1,4 +1,5 @@
-from tests.kit import GraphQL, Make, gid
+from tests.callers import GraphQL
+from tests.kit import Make, gid
 
 CREATE = """mutation ($input: NewBrand!) { createBrand(input: $input) {
   brand { id name slug role website } errors { code field } } }"""

@@ -22,7 +22,8 @@ from resolvers.history import History
 from resolvers.services import Services
 from resolvers.transitions import tell
 from resolvers.viewer import system
-from tests.kit import Client, Key, Make, gid
+from tests.callers import Client
+from tests.kit import Key, Make, gid
 from tests.test_subscriptions import Socket, attached, subscribed
 
 WATCH = """subscription Watch($id: ID!, $after: ID) { orderStatus(id: $id, after: $after) {

@@ -7,7 +7,9 @@ import pytest
 from sqlalchemy import select
 
 from db import models
-from tests.kit import GraphQL, Key, Make, events, everything, gid
+from tests.callers import GraphQL
+from tests.kit import Key, Make, gid
+from tests.state import events, everything
 
 FIELDS = """product { id title version stock stockTracked minPrice { amount } maxPrice { amount }
   options { id uuid name choices position } properties { id uuid name value position }

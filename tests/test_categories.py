@@ -1,7 +1,9 @@
 import asyncio
 
 from db import models
-from tests.kit import GraphQL, Key, Make, everything, gid
+from tests.callers import GraphQL
+from tests.kit import Key, Make, gid
+from tests.state import everything
 
 CREATE = """mutation ($input: NewCategory!) { createCategory(input: $input) {
   category { id slug ancestors { name } } errors { code field } } }"""

@@ -24,7 +24,8 @@ from schema import make_schema
 from schema.declarations import scope_of
 from schema.documents import core
 from schema.scalars import fast
-from tests.kit import GraphQL, Make, gid
+from tests.callers import GraphQL
+from tests.kit import Make, gid
 
 FOLDER = Path(__file__).parent / "golden"
 FRONTENDS = Path(__file__).parent / "documents"

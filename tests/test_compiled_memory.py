@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 
 from app.settings import Settings
-from tests.kit import GraphQL, Make
+from tests.callers import GraphQL
+from tests.kit import Make
 
 LIST = """{ products(first: 50) { totalCount pageInfo { hasNextPage endCursor } nodes { id title
   variants { id price { amount } offers(first: 2) { edges { cursor node { merchant } } } } } } }"""

@@ -4,7 +4,9 @@ from sqlalchemy import func, select
 
 from db import models
 from resolvers.services import Services
-from tests.kit import GraphQL, Make, check_books, fund, gid, work
+from tests.callers import GraphQL
+from tests.kit import Make, fund, gid, work
+from tests.state import check_books
 
 PLACE = """mutation ($input: PlaceOrder!) {
   placeOrder(input: $input) { order { id } errors { code message } } }"""

@@ -16,8 +16,10 @@ from resolvers.roles import PERMISSIONS
 from resolvers.services import Services
 from resolvers.viewer import PERMISSIONS as ALL
 from resolvers.viewer import Viewer, unknown_permissions
-from tests.kit import Client, GraphQL, Make, Rest, everything, gid
+from tests.callers import Client, GraphQL, Rest
+from tests.kit import Make, gid
 from tests.sellers import PASSWORD, Browser, browser, organization_of
+from tests.state import everything
 from tests.test_subscription_transport import acknowledged, answer, close_code, connected
 from tests.test_subscriptions import attached
 

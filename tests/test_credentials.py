@@ -15,8 +15,10 @@ from app.settings import Settings
 from db import models
 from db.base import now
 from resolvers.services import Services
-from tests.kit import Installed, Make, Rest, everything
+from tests.callers import Rest
+from tests.kit import Installed, Make
 from tests.sellers import browser
+from tests.state import everything
 
 APP = DemoApp("public_1", "secret_1", "550e8400-e29b-41d4-a716-446655440000", "xpt_1")
 ACCOUNT = DemoAccount("ines@shop.example", "nine lamps on a shelf", "cookie-1")

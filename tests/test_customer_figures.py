@@ -20,7 +20,9 @@ from resolvers.recording import RecordedStatus, RecordOrder
 from resolvers.refunds import NewRefund
 from resolvers.services import Services
 from resolvers.viewer import system
-from tests.kit import GraphQL, Make, events, fund, gid
+from tests.callers import GraphQL
+from tests.kit import Make, fund, gid
+from tests.state import events
 
 PAID = (PaymentStatus.PAID, PaymentStatus.PARTIALLY_REFUNDED, PaymentStatus.REFUNDED)
 

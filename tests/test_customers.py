@@ -1,7 +1,9 @@
 import asyncio
 
 from db import models
-from tests.kit import GraphQL, Make, events, everything, gid
+from tests.callers import GraphQL
+from tests.kit import Make, gid
+from tests.state import events, everything
 
 CREATE = """mutation ($input: NewCustomer!, $once: String) {
   createCustomer(input: $input, idempotencyKey: $once) {

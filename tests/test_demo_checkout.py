@@ -22,7 +22,9 @@ from tests.buying import (
     stock_of,
     the_session,
 )  # fmt: skip
-from tests.kit import GraphQL, Make, Rest, check_books, events, everything, gid, work
+from tests.callers import GraphQL, Rest
+from tests.kit import Make, gid, work
+from tests.state import check_books, events, everything
 
 REFUND = """mutation ($input: NewRefund!) { refundOrder(input: $input) {
   order { paymentStatus } errors { code message field } } }"""

@@ -21,7 +21,8 @@ from resolvers import identity
 from resolvers.keys import global_id
 from resolvers.services import Services
 from schema import make_schema
-from tests.kit import GraphQL, Key
+from tests.callers import GraphQL
+from tests.kit import Key
 
 FOLDER = Path(__file__).parent / "documents"
 DOCUMENTS = sorted(path.stem for path in FOLDER.glob("*.graphql"))

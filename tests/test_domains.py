@@ -3,7 +3,9 @@ import asyncio
 import pytest
 
 from db import models
-from tests.kit import GraphQL, Key, Make, all_rows, everything, gid
+from tests.callers import GraphQL
+from tests.kit import Key, Make, gid
+from tests.state import all_rows, everything
 
 CREATE = """mutation ($input: NewDomain!, $once: String) {
   createDomain(input: $input, idempotencyKey: $once) {

@@ -18,7 +18,8 @@ from resolvers.services import Services
 from schema import Schema, guards
 from schema.documents import Documents
 from schema.limits import Limits
-from tests.kit import Client, Make
+from tests.callers import Client
+from tests.kit import Make
 
 SECRET = "the password is swordfish"
 Fragile = NewType("Fragile", object)

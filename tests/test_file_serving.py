@@ -18,7 +18,8 @@ from providers import storage
 from resolvers import file_addresses
 from resolvers.services import Services
 from resolvers.vault import Vault
-from tests.kit import Client, Make
+from tests.callers import Client
+from tests.kit import Make
 from tests.pictures import picture
 
 TEXT = bytes(range(256)) * 4000

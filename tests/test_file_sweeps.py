@@ -8,7 +8,9 @@ from db import models
 from db.base import now
 from jobs import files
 from resolvers.services import Services
-from tests.kit import GraphQL, Make, all_rows, gid, stored
+from tests.callers import GraphQL
+from tests.kit import Make, gid
+from tests.state import all_rows, stored
 
 DELETE = "mutation ($id: ID!) { deleteFile(id: $id) { deletedId errors { code } } }"
 

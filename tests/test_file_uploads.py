@@ -12,8 +12,10 @@ from resolvers.context import Context
 from resolvers.errors import Invalid, TooLarge
 from resolvers.services import Services
 from resolvers.viewer import system
-from tests.kit import GraphQL, Make, everything, gid, stored
+from tests.callers import GraphQL
+from tests.kit import Make, gid
 from tests.pictures import picture
+from tests.state import everything, stored
 
 PDF = b"%PDF-1.7\nnot much of one"
 

@@ -5,8 +5,10 @@ from resolvers import file_links
 from resolvers.file_links import FileDetachment, NewFileLink
 from resolvers.files import FileFilter, FileSubject, NewFile
 from resolvers.services import Services
-from tests.kit import Client, GraphQL, Make, Part, everything, gid, stored
+from tests.callers import Client, GraphQL, Part
+from tests.kit import Make, gid
 from tests.pictures import CAMERA, exif, picture
+from tests.state import everything, stored
 
 LINK = """mutation ($input: NewFileLink!) { linkFile(input: $input) {
   fileLink { id role position subjectType subjectId file { id } } errors { code field } } }"""

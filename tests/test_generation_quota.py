@@ -11,10 +11,12 @@ from db import models
 from db.models import Plan
 from resolvers import keys
 from resolvers.services import Services
+from tests.callers import GraphQL
 from tests.desk import Clock
 from tests.generating import CANCEL, START, found, quota, start
-from tests.kit import GraphQL, Key, Make, check_books, everything, gid, work
+from tests.kit import Key, Make, gid, work
 from tests.model_server import ModelServer, model_server, refusal, writer_of
+from tests.state import check_books, everything
 
 RETRY = "mutation ($id: ID!) { retryJob(id: $id) { job { status } errors { code } } }"
 ENTRIES = """{ balances(unit: "GENERATIONS") { nodes { balance { amount currency }

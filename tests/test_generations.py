@@ -25,8 +25,9 @@ from resolvers.context import Context
 from resolvers.interests import Interest
 from resolvers.services import Services
 from resolvers.viewer import system
+from tests.callers import Client, GraphQL
 from tests.generating import CANCEL, QUOTA, START, found, quota, start
-from tests.kit import Client, GraphQL, Make, check_books, everything, gid, work
+from tests.kit import Make, gid, work
 from tests.model_server import (
     COPY,
     KEY,
@@ -37,6 +38,7 @@ from tests.model_server import (
     writer_of,
 )
 from tests.pictures import encoded, picture
+from tests.state import check_books, everything
 from tests.test_subscriptions import subscribed
 
 APPLY = """mutation ($job: ID!, $product: ID, $version: Int) {

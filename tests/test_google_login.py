@@ -21,11 +21,12 @@ from db.base import now
 from providers.openid import OpenIdProvider
 from resolvers.services import Services
 from rest_compat.instxnt import instxnt
+from tests.callers import Client, GraphQL, Rest
 from tests.desk import Clock
 from tests.fixtures import DATABASES
-from tests.kit import Client, GraphQL, Rest, everything
 from tests.provider import CLIENT_ID, CLIENT_SECRET, KEY, OTHER_KEY, Provider, provider
 from tests.sellers import Browser, browser
+from tests.state import everything
 
 START, BACK = "/instxnt/api/auth/google", "/instxnt/api/auth/google/callback"
 FAILED = "/login?notice=google-failed"

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from hypothesis_graphql import from_schema, nodes
 
 from schema import make_schema
-from tests.kit import GraphQL, Make, gid
+from tests.callers import GraphQL
+from tests.kit import Make, gid
 
 EXAMPLES = 60
 EXPECTED = {

@@ -9,7 +9,8 @@ from sqlalchemy import select
 from db import models
 from db.base import now
 from resolvers.services import Services
-from tests.kit import GraphQL, Key, Make, gid
+from tests.callers import GraphQL
+from tests.kit import Key, Make, gid
 
 VIEWER = """{ viewer { plan permissions ownOnly expiresAt storeIds stores { name }
   organization { name slug stores { totalCount } members { nodes { role user { email } } } }

@@ -17,8 +17,9 @@ from resolvers.services import Services
 from resolvers.viewer import system
 from rest_compat.instamarket import contract
 from rest_compat.instamarket.audit import ACTIONS
+from tests.callers import Rest
 from tests.doors import instamarket_door
-from tests.kit import Key, Make, Rest, fund
+from tests.kit import Key, Make, fund
 
 NETWORKS = (
     "usdt_trc_20",

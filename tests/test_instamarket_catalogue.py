@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from db import models
-from tests.kit import Key, Make, Rest
+from tests.callers import Rest
+from tests.kit import Key, Make
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ import pytest
 from db import models
 from jobs.runtime import Runtime
 from resolvers.services import Services
-from tests.kit import Key, Make, Rest, fund
+from tests.callers import Rest
+from tests.kit import Key, Make, fund
 
 CLIENTS = Path(__file__).with_name("clients")
 SECRET = "hmac_secret_example"

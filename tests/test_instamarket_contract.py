@@ -15,8 +15,9 @@ from resolvers.services import Limit, Services
 from rest_compat.dialect import Internal
 from rest_compat.instamarket import contract
 from rest_compat.instamarket.failure import STATUS
+from tests.callers import Rest
 from tests.doors import instamarket_door
-from tests.kit import Key, Make, Rest, fund
+from tests.kit import Key, Make, fund
 from tests.limiters import Busy
 
 DOCUMENTED = [

@@ -7,8 +7,9 @@ from schemathesis import GenerationMode
 
 from db import models
 from resolvers.services import Services
+from tests.callers import Rest
 from tests.fuzzing import EXAMPLES, fuzz
-from tests.kit import Make, Rest, fund
+from tests.kit import Make, fund
 from tests.limiters import Unlimited
 
 

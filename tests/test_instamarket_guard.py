@@ -14,8 +14,9 @@ from providers.memory import MemoryLimiter
 from resolvers.errors import Unavailable
 from resolvers.services import Limit, Services
 from rest_compat.instamarket import contract
+from tests.callers import Reply, Rest, signed
 from tests.doors import instamarket_door
-from tests.kit import Key, Make, Reply, Rest, fund, signed
+from tests.kit import Key, Make, fund
 
 SECRET = "hmac_secret_example"
 NOW = datetime(2026, 5, 23, 0, 46, 40, 500_000, tzinfo=UTC)

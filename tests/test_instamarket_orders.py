@@ -12,7 +12,9 @@ from resolvers.context import Context
 from resolvers.refunds import NewRefund
 from resolvers.services import Services
 from resolvers.viewer import system
-from tests.kit import Key, Make, Rest, check_books, fund, work
+from tests.callers import Rest
+from tests.kit import Key, Make, fund, work
+from tests.state import check_books
 
 NOW = datetime(2026, 5, 23, 0, 46, 40, tzinfo=UTC)
 

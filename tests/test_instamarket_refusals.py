@@ -7,7 +7,8 @@ from sqlalchemy import func, select
 
 from db import models
 from resolvers.services import Services
-from tests.kit import Key, Make, Rest, fund, work
+from tests.callers import Rest
+from tests.kit import Key, Make, fund, work
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ from providers.memory import MemoryLimiter
 from resolvers import signatures
 from resolvers.services import Services
 from rest_compat.instamarket import contract
-from tests.kit import Key, Make, Rest, signed
+from tests.callers import Rest, signed
+from tests.kit import Key, Make
 
 SECRET = "hmac_secret_example"
 BODY = b'{"amount_usdt": 100, "network": "usdt_trc_20"}'

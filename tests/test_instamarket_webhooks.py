@@ -21,7 +21,8 @@ from resolvers.refunds import NewRefund
 from resolvers.services import Services
 from resolvers.viewer import system
 from rest_compat.instamarket import contract
-from tests.kit import Key, Make, Rest, fund, signed, work
+from tests.callers import Rest, signed
+from tests.kit import Key, Make, fund, work
 
 SECRET = "hmac_secret_example"
 BODY = contract().webhook("order.status_changed")

@@ -10,7 +10,7 @@ import pytest
 
 from jobs.runtime import Runtime
 from resolvers.services import Services
-from tests.kit import Rest
+from tests.callers import Rest
 from tests.sellers import browser
 
 CLIENTS = Path(__file__).with_name("clients")

@@ -22,8 +22,9 @@ from rest_compat.dialect import Internal
 from rest_compat.instxnt import contract
 from rest_compat.instxnt.failure import STATUS
 from rest_compat.instxnt.wire import order_id, store_id
+from tests.callers import Rest
 from tests.doors import instxnt_door
-from tests.kit import Make, Rest
+from tests.kit import Make
 from tests.limiters import Busy
 from tests.sellers import PASSWORD, Browser, Seller, browser, seller
 

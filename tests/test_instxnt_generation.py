@@ -11,10 +11,12 @@ from db.models import JobStatus
 from resolvers import keys, ledger
 from resolvers.money import MICRO
 from resolvers.services import Services
+from tests.callers import GraphQL, Rest
 from tests.desk import Clock
-from tests.kit import GraphQL, Make, Rest, check_books, everything, work
+from tests.kit import Make, work
 from tests.model_server import COPY, model_server, writer_of
 from tests.sellers import Seller, seller
+from tests.state import check_books, everything
 
 URL = "https://images.instxnt.xyz/uploads/abc.jpg"
 HINTS = {"product_kind": "car accessory", "tone": "casual"}

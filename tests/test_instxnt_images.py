@@ -12,9 +12,11 @@ from resolvers import product_images
 from resolvers.services import Services
 from rest_compat.instxnt import contract
 from rest_compat.instxnt.images import PER_STORE
-from tests.kit import GraphQL, Make, Reply, Rest, everything, stored
+from tests.callers import GraphQL, Reply, Rest
+from tests.kit import Make
 from tests.pictures import CAMERA, exif, picture
 from tests.sellers import Seller, seller
+from tests.state import everything, stored
 
 
 def form(content: bytes, *, name: str = "image", file: str = "lamp.png") -> FormData:

@@ -8,7 +8,8 @@ from db import models
 from providers.memory import MemoryLimiter
 from resolvers.services import Limit, Services
 from rest_compat.instxnt.wire import store_id
-from tests.kit import Make, Reply, Rest
+from tests.callers import Reply, Rest
+from tests.kit import Make
 from tests.sellers import Seller, seller
 
 

@@ -9,7 +9,8 @@ from db import models
 from db.base import now
 from db.models import FulfillmentStatus, PaymentMethod, PaymentStatus
 from rest_compat.instxnt.wire import order_id, product_id, store_id
-from tests.kit import Make, Rest
+from tests.callers import Rest
+from tests.kit import Make
 from tests.sellers import Seller, seller
 
 BUYER = {

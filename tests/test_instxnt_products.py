@@ -4,8 +4,10 @@ from typing import Any
 
 from db import models
 from rest_compat.instxnt import wire
-from tests.kit import GraphQL, Make, Rest, events, everything, gid
+from tests.callers import GraphQL, Rest
+from tests.kit import Make, gid
 from tests.sellers import Seller, seller
+from tests.state import events, everything
 
 PRIMARY = """mutation ($id: ID!) { setPrimaryProduct(productId: $id) {
   product { id isPrimary } errors { code field } } }"""

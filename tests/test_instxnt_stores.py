@@ -9,8 +9,10 @@ from db import models
 from db.models import StoreStatus
 from resolvers.services import Services
 from rest_compat.instxnt.store_status import SHOWN
-from tests.kit import GraphQL, Make, Rest, events, everything, gid
+from tests.callers import GraphQL, Rest
+from tests.kit import Make, gid
 from tests.sellers import seller
+from tests.state import events, everything
 
 UPDATE = """mutation ($id: ID!, $changes: StoreChanges!) { updateStore(id: $id, changes: $changes) {
   store { status url } errors { code field } } }"""

@@ -19,7 +19,8 @@ from resolvers.services import Services
 from rest_compat.instxnt import contract
 from rest_compat.instxnt.webhooks import SIGNATURE, TOPICS, signature
 from rest_compat.instxnt.wire import order_id, store_id
-from tests.kit import GraphQL, Key, Make, gid
+from tests.callers import GraphQL
+from tests.kit import Key, Make, gid
 from tests.receivers import Clock, Post, Receiver
 
 CREATE = """mutation ($input: NewWebhookEndpoint!) { createWebhookEndpoint(input: $input) {

@@ -19,7 +19,8 @@ from resolvers.errors import InsufficientStock, Unavailable
 from resolvers.interests import Interest
 from resolvers.services import Services
 from resolvers.viewer import system
-from tests.kit import GraphQL, Make, gid
+from tests.callers import GraphQL
+from tests.kit import Make, gid
 from tests.work_load import MARK
 
 Run = Callable[[Context, int], Awaitable[dict[str, Any]]]

@@ -22,7 +22,8 @@ from providers.chain import SimulatedChain
 from providers.memory import MemoryLimiter, NoJobs
 from resolvers.feed import Feed
 from resolvers.services import Services
-from tests.kit import Key, Make, check_books, fund, gid
+from tests.kit import Key, Make, fund, gid
+from tests.state import check_books
 
 ORDERS = 100
 PLACE = """mutation ($input: PlaceOrder!, $once: String) {

@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 
 from db import models
-from tests.kit import GraphQL, Make, events, everything, gid
+from tests.callers import GraphQL
+from tests.kit import Make, gid
+from tests.state import events, everything
 
 CREATE = """mutation ($input: NewLandingPage!, $once: String) {
   createLandingPage(input: $input, idempotencyKey: $once) {

@@ -21,7 +21,9 @@ from providers.chain import SimulatedChain
 from resolvers import topups
 from resolvers.money import micro
 from resolvers.services import Services
-from tests.kit import GraphQL, Key, Make, check_books, gid, work
+from tests.callers import GraphQL
+from tests.kit import Key, Make, gid, work
+from tests.state import check_books
 
 PLACE = """mutation ($input: PlaceOrder!, $once: String) {
   placeOrder(input: $input, idempotencyKey: $once) {

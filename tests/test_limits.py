@@ -9,7 +9,8 @@ from aiohttp.test_utils import TestClient, TestServer
 from app.settings import Settings
 from app.web import create_app
 from resolvers.services import Services
-from tests.kit import GraphQL, Key, Make
+from tests.callers import GraphQL
+from tests.kit import Key, Make
 
 
 async def refusal(gql: GraphQL, document: str, **variables: Any) -> Any:

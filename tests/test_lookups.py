@@ -11,7 +11,8 @@ from db.engine import connect
 from engine import drivers
 from engine.drivers import postgres, sqlite
 from resolvers.services import Services
-from tests.kit import GraphQL, Key, Make
+from tests.callers import GraphQL
+from tests.kit import Key, Make
 
 ASK = "{ products { totalCount } }"
 

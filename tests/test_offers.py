@@ -1,4 +1,5 @@
-from tests.kit import GraphQL, Make, gid
+from tests.callers import GraphQL
+from tests.kit import Make, gid
 
 CREATE = """mutation ($input: NewOffer!) { createOffer(input: $input) {
   offer { id merchant url inStock price { amount currency } product { id } variant { id } }

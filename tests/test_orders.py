@@ -7,7 +7,9 @@ import pytest
 from db import models
 from resolvers import fulfillment
 from resolvers.services import Services
-from tests.kit import GraphQL, Key, Make, check_books, fund, gid, work
+from tests.callers import GraphQL
+from tests.kit import Key, Make, fund, gid, work
+from tests.state import check_books
 
 ORDER = """id paymentStatus fulfillmentStatus total { amount currency } refundedTotal { amount }
   quantity failureReason version lines { title quantity deliveredItems { content } }"""

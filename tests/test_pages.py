@@ -14,9 +14,10 @@ from app.settings import Settings
 from app.web import create_app
 from db.base import now
 from resolvers.services import Services
+from tests.callers import Client
 from tests.desk import Clock
-from tests.kit import Client, everything
 from tests.sellers import PASSWORD
+from tests.state import everything
 
 EMAIL = "ada@example.com"
 HOSTILE = "\"><script>alert(1)</script>'{{ 7 * 7 }}"

@@ -3,7 +3,9 @@
 from typing import Any
 
 from db import models
-from tests.kit import GraphQL, Make, everything, gid
+from tests.callers import GraphQL
+from tests.kit import Make, gid
+from tests.state import everything
 
 CREATE = """mutation ($input: NewPaymentProvider!, $once: String) {
   createPaymentProvider(input: $input, idempotencyKey: $once) {

@@ -10,7 +10,8 @@ from db import migrate, models
 from db.engine import Database, connect
 from db.words import LONGEST_TEXT, words
 from resolvers import search
-from tests.kit import GraphQL, Key, Make, gid
+from tests.callers import GraphQL
+from tests.kit import Key, Make, gid
 
 FIND = """query ($text: String) {
   products(filter: {search: $text}, sort: ID_ASC) { nodes { title } totalCount } }"""

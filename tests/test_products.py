@@ -1,7 +1,9 @@
 import pytest
 
 from db import models
-from tests.kit import GraphQL, Make, events, everything, gid
+from tests.callers import GraphQL
+from tests.kit import Make, gid
+from tests.state import events, everything
 
 PAGE = """query ($first: Int, $after: String, $filter: ProductFilter, $sort: ProductSort) {
   products(first: $first, after: $after, filter: $filter, sort: $sort) {

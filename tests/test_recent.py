@@ -2,7 +2,8 @@
 
 from app.recent import LONGEST, MOST, Recent
 from schema.execution import Asked
-from tests.kit import Client, Key, Make
+from tests.callers import Client
+from tests.kit import Key, Make
 
 LIST = '{"query": "query List($first: Int) { products(first: $first) { nodes { title } } }"%s}'
 

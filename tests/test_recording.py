@@ -10,7 +10,9 @@ from sqlalchemy import select
 from db import models
 from db.models import PaymentMethod
 from resolvers.services import Services
-from tests.kit import GraphQL, Key, Make, events, everything, gid, work
+from tests.callers import GraphQL
+from tests.kit import Key, Make, gid, work
+from tests.state import events, everything
 
 ORDER = """id ref paymentStatus fulfillmentStatus quantity currency paidAt archivedAt cancelledAt
   subtotal { amount } shipping { amount } discount { amount } tip { amount } tipType tipValue

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from db import models
-from tests.kit import GraphQL, Key, Make, events, everything, gid
+from tests.callers import GraphQL
+from tests.kit import Key, Make, gid
+from tests.state import events, everything
 
 REFUND = """mutation ($input: NewRefund!, $once: String) {
   refundOrder(input: $input, idempotencyKey: $once) {

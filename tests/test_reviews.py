@@ -1,7 +1,9 @@
 import asyncio
 
 from db import models
-from tests.kit import GraphQL, Key, Make, events, everything, gid
+from tests.callers import GraphQL
+from tests.kit import Key, Make, gid
+from tests.state import events, everything
 
 CREATE = """mutation ($input: NewReview!) { createReview(input: $input) {
   review { id status rating author product { id } store { id } customer { id } }

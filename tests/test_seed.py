@@ -24,7 +24,9 @@ from resolvers.markup import sanitized
 from resolvers.services import Services
 from resolvers.transitions import FULFILLMENT, PAYMENT
 from resolvers.vault import Vault
-from tests.kit import GraphQL, Key, Make, Rest, check_books, everything, work
+from tests.callers import GraphQL, Rest
+from tests.kit import Key, Make, work
+from tests.state import check_books, everything
 
 SCALE = 0.1
 PAID = (P.PAID, P.PARTIALLY_REFUNDED, P.REFUNDED)

@@ -13,8 +13,9 @@ from resolvers import sessions
 from resolvers.services import Services
 from rest_compat.dialect import Operation
 from rest_compat.instxnt import contract
+from tests.callers import Reply, Rest
 from tests.desk import Clock
-from tests.kit import Make, Reply, Rest
+from tests.kit import Make
 from tests.sellers import PASSWORD, Browser, browser, cookie_of, promote, seller
 
 MISSING = {"code": "missing_session", "message": "Authenticate via /api/auth/* first"}

@@ -10,7 +10,9 @@ import pytest
 
 from db import models
 from resolvers.services import Services
-from tests.kit import GraphQL, Key, Make, check_books, everything, fund, gid
+from tests.callers import GraphQL
+from tests.kit import Key, Make, fund, gid
+from tests.state import check_books, everything
 
 PLACE = """mutation ($input: PlaceOrder!) {
   placeOrder(input: $input) { order { id } errors { code } } }"""

@@ -17,7 +17,9 @@ from jobs.sweeps import standard
 from resolvers import ledger
 from resolvers.services import Services
 from resolvers.stores import KEPT_FOR
-from tests.kit import GraphQL, Key, Make, all_rows, check_books, everything, fund, gid, stored
+from tests.callers import GraphQL
+from tests.kit import Key, Make, fund, gid
+from tests.state import all_rows, check_books, everything, stored
 
 DELETE = "mutation ($id: ID!) { deleteStore(id: $id) { deletedId errors { code } } }"
 RESTORE = "mutation ($id: ID!) { restoreStore(id: $id) { store { id } errors { code field } } }"

@@ -7,8 +7,10 @@ from db import models
 from db.models import PaymentStatus as P
 from resolvers.money import micro
 from rest_compat.instxnt import wire
-from tests.kit import GraphQL, Make, Rest, everything, gid
+from tests.callers import GraphQL, Rest
+from tests.kit import Make, gid
 from tests.sellers import seller
+from tests.state import everything
 
 RECORD = """mutation ($input: NewVisit!, $once: String) {
   recordVisit(input: $input, idempotencyKey: $once) {

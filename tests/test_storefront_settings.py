@@ -6,7 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resolvers.storefront_settings import MOST, kept, shown
-from tests.kit import GraphQL, Make, everything, gid
+from tests.callers import GraphQL
+from tests.kit import Make, gid
+from tests.state import everything
 
 WRITE = """mutation ($id: ID!, $changes: [SettingChange!]!) {
   updateStoreSettings(storeId: $id, changes: $changes) {

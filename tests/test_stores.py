@@ -5,7 +5,9 @@ from sqlalchemy import update
 
 from db import models
 from db.base import now
-from tests.kit import GraphQL, Make, events, everything, gid
+from tests.callers import GraphQL
+from tests.kit import Make, gid
+from tests.state import events, everything
 
 CREATE = """mutation ($input: NewStore!) { createStore(input: $input) {
   store { id name subdomain status currency version } errors { code field } } }"""

@@ -14,8 +14,10 @@ from db.base import now
 from resolvers import settlements
 from resolvers.services import Services
 from tests.buying import SOLD, fees, set_plan, stock_of, the_session
-from tests.kit import GraphQL, Make, Rest, check_books, events, everything, gid, work
+from tests.callers import GraphQL, Rest
+from tests.kit import Make, gid, work
 from tests.selling import REFUND, Sale, open_sale, shuffled, taking_cards
+from tests.state import check_books, events, everything
 from tests.stripe_server import Fault, StripeServer
 
 Paying = Callable[..., Awaitable[Sale]]

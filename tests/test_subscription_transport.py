@@ -22,7 +22,8 @@ from resolvers.context import Context
 from resolvers.services import Services
 from resolvers.viewer import system
 from schema import make_schema
-from tests.kit import Client, Key, Make, fund, gid
+from tests.callers import Client
+from tests.kit import Key, Make, fund, gid
 
 WATCH = "subscription ($id: ID!) { balance(id: $id) { id kind } }"
 PLAN = "{ viewer { plan } }"

@@ -7,7 +7,8 @@ from typing import Any
 
 from db import models
 from resolvers.services import Services
-from tests.kit import Client, GraphQL, Installed, Key, Make, fund, gid, work
+from tests.callers import Client, GraphQL
+from tests.kit import Installed, Key, Make, fund, gid, work
 
 ORDERS = """subscription ($store: ID, $after: ID) { orders(storeId: $store, after: $after) {
   id topic paymentStatus fulfillmentStatus previousFulfillmentStatus order { ref } } }"""

@@ -19,7 +19,8 @@ from resolvers.interests import Interest
 from resolvers.money import micro
 from resolvers.services import Services
 from resolvers.viewer import system
-from tests.kit import GraphQL, Make, gid
+from tests.callers import GraphQL
+from tests.kit import Make, gid
 
 NOW = datetime(2026, 5, 23, 12, tzinfo=UTC)
 PATIENCE = 20.0

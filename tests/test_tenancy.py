@@ -28,7 +28,9 @@ from resolvers.inputs import MicroUnits
 from resolvers.keys import KeyOf
 from schema import Mutation, make_schema
 from schema.relations import NOUNS
-from tests.kit import GraphQL, Make, Part, everything
+from tests.callers import GraphQL, Part
+from tests.kit import Make
+from tests.state import everything
 
 
 def _camel(name: str) -> str:

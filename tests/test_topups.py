@@ -8,7 +8,9 @@ from providers.chain import SimulatedChain
 from resolvers import topups
 from resolvers.money import micro
 from resolvers.services import Services
-from tests.kit import GraphQL, Key, Make, check_books, gid
+from tests.callers import GraphQL
+from tests.kit import Key, Make, gid
+from tests.state import check_books
 
 CREATE = """mutation ($input: NewTopUp!) { createTopUp(input: $input) {
   topUp { id amount { amount } requestedAmount { amount } status network address }

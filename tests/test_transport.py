@@ -14,7 +14,8 @@ from aiohttp.test_utils import TestClient, TestServer
 from app.settings import Settings
 from app.web import create_app
 from resolvers.services import Services
-from tests.kit import Client, Make
+from tests.callers import Client
+from tests.kit import Make
 
 QUERY = "{ viewer { plan } }"
 JSON = {"Content-Type": "application/json"}

@@ -17,9 +17,10 @@ from providers.memory import MemoryLimiter, NoJobs
 from providers.redis_bell import RedisBell
 from resolvers.feed import Feed
 from resolvers.services import Services
+from tests.callers import Client, GraphQL
 from tests.databases import POSTGRES
 from tests.fixtures import REDIS
-from tests.kit import Client, GraphQL, Make, fund, gid
+from tests.kit import Make, fund, gid
 from tests.test_subscriptions import ORDERS, PLACE, subscribed
 
 pytestmark = pytest.mark.skipif(not (POSTGRES and REDIS), reason="needs PostgreSQL and Redis")

@@ -3,7 +3,9 @@ import asyncio
 from sqlalchemy import select
 
 from db import models
-from tests.kit import GraphQL, Make, everything, gid
+from tests.callers import GraphQL
+from tests.kit import Make, gid
+from tests.state import everything
 
 FIELDS = """variant { id title sku stock position version available dynamicPricing
   price { amount currency } basePrice { amount } repricedAt options

@@ -21,7 +21,8 @@ from resolvers.context import Context
 from resolvers.events import EventRecord, number
 from resolvers.services import Services
 from resolvers.webhooks import DEFAULT, Message
-from tests.kit import GraphQL, Key, Make, gid
+from tests.callers import GraphQL
+from tests.kit import Key, Make, gid
 from tests.receivers import Clock, Post, Receiver
 
 PATIENCE = 20.0

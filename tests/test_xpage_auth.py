@@ -21,8 +21,10 @@ from resolvers.services import Services
 from resolvers.viewer import Viewer
 from rest_compat.dialect import Operation
 from rest_compat.xpage import contract
+from tests.callers import Client, GraphQL, Reply, Rest
 from tests.desk import Clock
-from tests.kit import Client, GraphQL, Installed, Make, Reply, Rest, everything, gid
+from tests.kit import Installed, Make, gid
+from tests.state import everything
 from tests.test_subscriptions import attached, subscribed
 
 PATIENCE = 20.0

@@ -19,8 +19,9 @@ from resolvers.services import Services
 from rest_compat.dialect import Internal
 from rest_compat.xpage import contract
 from rest_compat.xpage.failure import STATUS
+from tests.callers import Rest
 from tests.doors import xpage_door
-from tests.kit import Installed, Make, Rest
+from tests.kit import Installed, Make
 from tests.limiters import Busy
 
 OPERATIONS = contract().operations

@@ -8,7 +8,9 @@ from uuid import uuid4
 import pytest
 
 from db import models
-from tests.kit import Installed, Make, Rest, events, everything
+from tests.callers import Rest
+from tests.kit import Installed, Make
+from tests.state import events, everything
 
 JANE = {
     "email": "Jane@Example.com",

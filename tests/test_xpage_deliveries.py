@@ -8,7 +8,9 @@ import pytest
 from db import models
 from db.models import DeliveryStatus
 from resolvers.deliveries import LEGAL
-from tests.kit import Installed, Make, Rest, events, everything
+from tests.callers import Rest
+from tests.kit import Installed, Make
+from tests.state import events, everything
 
 D = DeliveryStatus
 

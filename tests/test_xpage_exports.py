@@ -13,7 +13,8 @@ from db import models
 from db.models import PaymentStatus as P
 from resolvers import order_exports
 from rest_compat.xpage.order_exports import CELLS
-from tests.kit import Installed, Make, Rest
+from tests.callers import Rest
+from tests.kit import Installed, Make
 
 AT = datetime(2024, 5, 1, 12, tzinfo=UTC)
 HEADER = list(CELLS)

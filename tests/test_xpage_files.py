@@ -12,9 +12,11 @@ from PIL import ExifTags
 from app.settings import Settings
 from db import models
 from resolvers.services import Services
+from tests.callers import Reply, Rest
 from tests.doors import xpage_door
-from tests.kit import Installed, Make, Reply, Rest, everything, stored
+from tests.kit import Installed, Make
 from tests.pictures import CAMERA, LYING, animation, exif, picture, pixels, told
+from tests.state import everything, stored
 
 PDF = b"%PDF-1.7\nnot much of one"
 AT = datetime(2026, 3, 1, 12, 0, 0, 500_000, UTC)

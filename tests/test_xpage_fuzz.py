@@ -6,8 +6,9 @@ import pytest
 from schemathesis import GenerationMode
 
 from resolvers.services import Services
+from tests.callers import Rest
 from tests.fuzzing import EXAMPLES, fuzz
-from tests.kit import Make, Rest
+from tests.kit import Make
 from tests.limiters import Unlimited
 
 

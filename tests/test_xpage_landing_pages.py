@@ -7,7 +7,9 @@ from uuid import uuid4
 import pytest
 
 from db import models
-from tests.kit import Make, Rest, everything
+from tests.callers import Rest
+from tests.kit import Make
+from tests.state import everything
 
 
 async def test_a_landing_page_is_shown_with_its_product_and_address(

@@ -11,7 +11,9 @@ from db import models
 from db.models import DeliveryStatus, FulfillmentStatus, PaymentStatus, RefundStatus
 from resolvers.services import Services
 from rest_compat.xpage import status
-from tests.kit import Installed, Make, Rest, events, everything
+from tests.callers import Rest
+from tests.kit import Installed, Make
+from tests.state import events, everything
 
 D, F, P = DeliveryStatus, FulfillmentStatus, PaymentStatus
 AT = datetime(2024, 5, 1, 12, 30, 15, 500_000, tzinfo=UTC)

@@ -14,7 +14,9 @@ from sqlalchemy import select
 from db import models
 from db.models import ProductStatus
 from rest_compat.xpage.product_views import meant, written
-from tests.kit import GraphQL, Installed, Make, Reply, Rest, events, everything, gid
+from tests.callers import GraphQL, Reply, Rest
+from tests.kit import Installed, Make, gid
+from tests.state import events, everything
 
 SHIRT = {
     "title": "Shirt",

@@ -13,7 +13,9 @@ from PIL import Image
 
 from db import models
 from resolvers.services import Services
-from tests.kit import Installed, Make, Reply, Rest, events, everything
+from tests.callers import Reply, Rest
+from tests.kit import Installed, Make
+from tests.state import events, everything
 
 
 def png(colour: str = "red") -> bytes:

@@ -17,7 +17,8 @@ from providers.outbound import OutboundHttp
 from resolvers.events import number
 from resolvers.services import Services
 from rest_compat.xpage import contract
-from tests.kit import Installed, Make, Rest
+from tests.callers import Rest
+from tests.kit import Installed, Make
 
 
 @dataclass

@@ -29,8 +29,9 @@ from resolvers.events import announce, number
 from resolvers.services import Services
 from rest_compat.xpage import contract, webhooks
 from rest_compat.xpage.product_views import of_products
+from tests.callers import GraphQL
 from tests.desk import Clock
-from tests.kit import GraphQL, Installed, Key, Make, gid
+from tests.kit import Installed, Key, Make, gid
 
 CLIENTS = Path(__file__).with_name("clients")
 MAY_SKIP = os.environ.get("STOREGRAPH_TEST_REQUIRE_SERVICES") != "1"

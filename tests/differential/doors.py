@@ -15,7 +15,8 @@ from app.web import DRIVER, create_app
 from engine import Reader
 from resolvers.services import PlainReader, Services
 from schema.execution import COMPILED
-from tests.kit import Client, Key
+from tests.callers import Client
+from tests.kit import Key
 
 OWN = ("Date", "Content-Length", "X-Request-ID", "X-Request-Id")
 """Headers that no two answers share."""

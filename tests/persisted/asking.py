@@ -15,8 +15,8 @@ from app.web import create_app
 from providers.memory import MemoryDocuments
 from providers.redis_documents import RedisDocuments
 from resolvers.services import DocumentStore, Services
+from tests.callers import Client
 from tests.fixtures import REDIS
-from tests.kit import Client
 from tests.test_subscription_transport import acknowledged, connected
 
 PLAN = "{ viewer { plan } }"

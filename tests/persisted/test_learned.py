@@ -14,7 +14,8 @@ from app.persisted import LONGEST
 from app.settings import Settings
 from providers.memory import MemoryDocuments
 from resolvers.services import DocumentStore, Services
-from tests.kit import Client, Make, fund, gid
+from tests.callers import Client
+from tests.kit import Make, fund, gid
 from tests.persisted.asking import (
     DOORS,
     GET,

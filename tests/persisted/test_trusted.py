@@ -14,7 +14,7 @@ from app.web import create_app
 from providers.memory import MemoryDocuments
 from resolvers.errors import Invalid
 from resolvers.services import Services
-from tests.kit import Client
+from tests.callers import Client
 from tests.persisted.asking import (
     DOORS,
     NEW,
