@@ -57,12 +57,16 @@ def engines(url: str) -> Database:
 
 
 @contextmanager
-def new_postgres(*, tables: bool) -> Iterator[str]:
-    """The address (``postgresql://``) of a database that is gone afterwards."""
+def new_postgres(*, tables: bool, like: str | None = None) -> Iterator[str]:
+    """The address (``postgresql://``) of a database that is gone afterwards.
+
+    With all ``tables``, or as the database at the address ``like``, which nobody may be using.
+    """
     assert POSTGRES is not None
     name = f"storegraph_test_{uuid4().hex[:12]}"
+    template = f' TEMPLATE "{like.rpartition("/")[2]}"' if like else ""
     with psycopg.connect(POSTGRES, autocommit=True) as server:
-        server.execute(f'CREATE DATABASE "{name}"'.encode())
+        server.execute(f'CREATE DATABASE "{name}"{template}'.encode())
     url = f"{POSTGRES.rsplit('/', 1)[0]}/{name}"
     if tables:
         engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"))

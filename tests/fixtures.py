@@ -22,6 +22,7 @@ from sqlalchemy import event
 from app import web
 from app.settings import Settings
 from app.web import create_app
+from db import migrate
 from db.engine import Database
 from engine import drivers
 from engine.drivers.postgres import PostgresDriver
@@ -112,6 +113,35 @@ def bare_database_url(database_kind: str, tmp_path: Path) -> Iterator[str]:
         yield f"sqlite+aiosqlite:///{tmp_path}/bare.db"
         return
     with databases.new_postgres(tables=False) as url:
+        yield databases.asyncpg_url(url)
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("migrated") / "template.db"
+    upgrade = migrate.upgrade(f"sqlite+aiosqlite:///{path}")
+    event_loops.kept().run_until_complete(upgrade)
+    return path
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres() -> Iterator[str]:
+    with databases.new_postgres(tables=False) as url:
+        upgrade = migrate.upgrade(databases.asyncpg_url(url))
+        event_loops.kept().run_until_complete(upgrade)
+        yield url
+
+
+@pytest.fixture
+def migrated_database_url(
+    database_kind: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> Iterator[str]:
+    """The address of a database that migrations have made."""
+    if database_kind == "sqlite":
+        yield databases.copied(request.getfixturevalue("migrated_sqlite"), tmp_path)
+        return
+    like = request.getfixturevalue("migrated_postgres")
+    with databases.new_postgres(tables=False, like=like) as url:
         yield databases.asyncpg_url(url)
 
 

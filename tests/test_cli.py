@@ -442,6 +442,7 @@ def _children(pid: int) -> list[int]:
     return sorted(int(child) for child in found)
 
 
+@pytest.mark.usefixtures("seeded")
 def test_a_port_that_is_taken_is_told_in_one_line(
     serving: Callable[..., Server],
 ) -> None:

@@ -68,14 +68,11 @@ async def test_an_empty_database_is_migrated_and_a_migrated_one_left_alone(
     assert await scalar(bare_database_url, "SELECT name FROM organization") == "Acme"
 
 
-async def test_a_new_revision_would_have_nothing_to_do(bare_database_url: str) -> None:
-    await migrate.upgrade(bare_database_url)
-    assert await migrate.differences(bare_database_url) == []
+async def test_a_new_revision_would_have_nothing_to_do(migrated_database_url: str) -> None:
+    assert await migrate.differences(migrated_database_url) == []
 
 
-async def test_migrations_make_every_check_of_the_row_classes(bare_database_url: str) -> None:
-    await migrate.upgrade(bare_database_url)
-
+async def test_migrations_make_every_check_of_the_row_classes(migrated_database_url: str) -> None:
     def checks(connection: Connection) -> set[tuple[str, str | None]]:
         inspector = inspect(connection)
         return {
@@ -84,7 +81,7 @@ async def test_migrations_make_every_check_of_the_row_classes(bare_database_url:
             for check in inspector.get_check_constraints(table)
         }
 
-    database = connect(bare_database_url)
+    database = connect(migrated_database_url)
     async with database.read() as connection:
         found = await connection.run_sync(checks)
     await database.close()
@@ -160,16 +157,15 @@ async def test_a_new_file_that_another_process_writes_to_is_waited_for(tmp_path:
     other.close()
 
 
-async def test_a_database_of_a_newer_version_is_left_alone(bare_database_url: str) -> None:
-    await migrate.upgrade(bare_database_url)
-    await execute(bare_database_url, "UPDATE alembic_version SET version_num = '9999'")
-    database = connect(bare_database_url)
+async def test_a_database_of_a_newer_version_is_left_alone(migrated_database_url: str) -> None:
+    await execute(migrated_database_url, "UPDATE alembic_version SET version_num = '9999'")
+    database = connect(migrated_database_url)
     with pytest.raises(SchemaIsNewer, match="9999"):
-        await migrate.upgrade(bare_database_url)
+        await migrate.upgrade(migrated_database_url)
     with pytest.raises(SchemaIsNewer, match="9999"):
         await migrate.verify(database)
     await database.close()
-    assert await scalar(bare_database_url, "SELECT version_num FROM alembic_version") == "9999"
+    assert await scalar(migrated_database_url, "SELECT version_num FROM alembic_version") == "9999"
 
 
 async def test_a_database_that_waits_for_migrations_is_not_served(bare_database_url: str) -> None:
@@ -183,15 +179,14 @@ async def test_a_database_that_waits_for_migrations_is_not_served(bare_database_
 
 @pytest.mark.parametrize("table", ROWS)
 async def test_what_is_append_only_is_never_changed_and_never_deleted(
-    bare_database_url: str, table: str
+    migrated_database_url: str, table: str
 ) -> None:
-    await migrate.upgrade(bare_database_url)
     accounts = [ACCOUNT.format(id=key) for key in (1, 2)]
     before = [ORGANIZATION, *accounts]
     before += [ROWS["transfer"]] if table == "ledger_entry" else []
-    await execute(bare_database_url, *before, ROWS[table])
+    await execute(migrated_database_url, *before, ROWS[table])
 
     for statement in ("UPDATE {} SET organization_id = organization_id", "DELETE FROM {}"):
         with pytest.raises((IntegrityError, DBAPIError), match=r"never (changed|deleted)"):
-            await execute(bare_database_url, statement.format(table))
-    assert await scalar(bare_database_url, f"SELECT count(*) FROM {table}") == 1  # noqa: S608
+            await execute(migrated_database_url, statement.format(table))
+    assert await scalar(migrated_database_url, f"SELECT count(*) FROM {table}") == 1  # noqa: S608

@@ -9,8 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from db import migrate
-
 ROOT = Path(__file__).parent.parent
 # Python imports this at every start, and it tells what else was imported in the end.
 TELLING = """
@@ -54,16 +52,14 @@ def answer(address: str) -> str:
 
 
 async def test_it_holds_no_module_that_its_settings_and_requests_do_not_need(
-    bare_database_url: str, database_kind: str, tmp_path: Path
+    migrated_database_url: str, database_kind: str, tmp_path: Path
 ) -> None:
-    if database_kind == "postgresql":  # which is migrated by hand
-        await migrate.upgrade(bare_database_url)
     (tmp_path / "sitecustomize.py").write_text(TELLING)
     environment = {
         "PYTHONPATH": str(tmp_path),
         "TOLD": str(tmp_path / "modules.json"),
         "STOREGRAPH_DATA_DIR": str(tmp_path),
-        "STOREGRAPH_DATABASE_URL": bare_database_url,
+        "STOREGRAPH_DATABASE_URL": migrated_database_url,
         "STOREGRAPH_JOBS": "external",
     }
     with served(environment) as address:
