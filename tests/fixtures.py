@@ -5,6 +5,7 @@ Only the world outside is stood in for.
 
 import asyncio
 import os
+import shutil
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -143,6 +144,13 @@ def migrated_database_url(
     like = request.getfixturevalue("migrated_postgres")
     with databases.new_postgres(tables=False, like=like) as url:
         yield databases.asyncpg_url(url)
+
+
+@pytest.fixture
+def embedded_folder(migrated_sqlite: Path, tmp_path: Path) -> Path:
+    """A data folder whose embedded database needs no migration any more."""
+    shutil.copyfile(migrated_sqlite, tmp_path / "storegraph.db")
+    return tmp_path
 
 
 @pytest.fixture

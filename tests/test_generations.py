@@ -455,11 +455,11 @@ async def test_a_store_that_is_deleted_meanwhile_ends_its_generations(
 
 @pytest.mark.parametrize("database_kind", ["sqlite"])
 async def test_the_model_that_is_configured_writes_in_the_process_that_works(
-    bare_database_url: str, tmp_path: Path
+    migrated_database_url: str, tmp_path: Path
 ) -> None:
     async with model_server() as server, AsyncExitStack() as stack:
         settings = Settings(
-            data_dir=tmp_path, database_url=bare_database_url,
+            data_dir=tmp_path, database_url=migrated_database_url,
             writer_url=server.url, writer_key=KEY, writer_model=MODEL,
         )  # fmt: skip
         services = await stack.enter_async_context(open_services(settings))
@@ -477,8 +477,8 @@ async def test_the_model_that_is_configured_writes_in_the_process_that_works(
     assert len(server.seen) == 1
 
 
-async def test_an_api_without_a_model_is_refused_at_the_start(tmp_path: Path) -> None:
-    settings = Settings(data_dir=tmp_path, writer_url="http://127.0.0.1:1/v1")
+async def test_an_api_without_a_model_is_refused_at_the_start(embedded_folder: Path) -> None:
+    settings = Settings(data_dir=embedded_folder, writer_url="http://127.0.0.1:1/v1")
     async with open_services(settings, background=False) as services:
         with pytest.raises(ValueError, match="STOREGRAPH_WRITER_MODEL"):
             async with running_jobs(settings, services, Countdown(5)):

@@ -15,7 +15,7 @@ from sqlalchemy import func, select
 
 from app.assembly import vault
 from app.settings import Settings
-from db import migrate, models
+from db import models
 from db.engine import connect
 from providers import storage
 from providers.chain import SimulatedChain
@@ -81,7 +81,6 @@ class Gateway:
 @asynccontextmanager
 async def prepared(url: str, settings: Settings) -> AsyncGenerator[Services]:
     """Services beside the gateway's own process, over the same database and secrets."""
-    await migrate.upgrade(url)
     database = connect(url)
     yield Services(
         database=database,
@@ -134,14 +133,16 @@ async def all_final(gateway: Gateway, key: Key, orders: Sequence[str]) -> None:
                     waiting.discard(event["order"]["id"])
 
 
-async def test_killed_while_it_fulfils_100_orders(bare_database_url: str, tmp_path: Path) -> None:
-    settings = Settings(data_dir=tmp_path, database_url=bare_database_url)
+async def test_killed_while_it_fulfils_100_orders(
+    migrated_database_url: str, tmp_path: Path
+) -> None:
+    settings = Settings(data_dir=tmp_path, database_url=migrated_database_url)
     environment = {
         "STOREGRAPH_DATA_DIR": str(tmp_path),
-        "STOREGRAPH_DATABASE_URL": bare_database_url,
+        "STOREGRAPH_DATABASE_URL": migrated_database_url,
         "STOREGRAPH_EXECUTOR_ID": "killed",
     }
-    async with prepared(bare_database_url, settings) as services:
+    async with prepared(migrated_database_url, settings) as services:
         make = Make(services)
         store = await make.store(currency="USDT", wholesale=True)
         product = await make.product(store, items=ORDERS - 10, price="1.00")

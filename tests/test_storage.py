@@ -90,18 +90,18 @@ async def test_a_storage_that_does_not_answer_is_unavailable(
 
 
 @pytest.mark.parametrize("url", ["files", "http://files", "s3:///prefix"])
-async def test_an_address_of_no_bucket_stops_the_start(url: str, tmp_path: Path) -> None:
-    settings = Settings(data_dir=tmp_path, files_url=url)
+async def test_an_address_of_no_bucket_stops_the_start(url: str, embedded_folder: Path) -> None:
+    settings = Settings(data_dir=embedded_folder, files_url=url)
     with pytest.raises(ValueError, match="s3://bucket"):
         async with open_services(settings, background=False):
             pass
 
 
-async def test_settings_choose_the_folder_or_the_bucket(s3: S3, tmp_path: Path) -> None:
+async def test_settings_choose_the_folder_or_the_bucket(s3: S3, embedded_folder: Path) -> None:
     bucket = s3.new_bucket()
-    inside = Settings(data_dir=tmp_path)
+    inside = Settings(data_dir=embedded_folder)
     outside = Settings(
-        data_dir=tmp_path,
+        data_dir=embedded_folder,
         files_url=f"s3://{bucket}",
         files_endpoint=s3.endpoint,
         files_region="us-east-1",
@@ -115,5 +115,5 @@ async def test_settings_choose_the_folder_or_the_bucket(s3: S3, tmp_path: Path) 
     async with open_services(outside, background=False) as services:
         await services.storage.put("1/b", b"x")
         assert (services.largest_file, services.link_lifetime) == (7, 90)
-    assert (tmp_path / "files/1/a").read_bytes() == b"x"
+    assert (embedded_folder / "files/1/a").read_bytes() == b"x"
     assert s3.keys(bucket) == ["1/b"]

@@ -149,12 +149,12 @@ async def test_without_redis_whoever_sends_the_text_is_served(
     await away.close()
 
 
-async def test_settings_say_where_documents_are_kept(tmp_path: Path) -> None:
+async def test_settings_say_where_documents_are_kept(embedded_folder: Path) -> None:
     for chosen, kind in (
         ({}, MemoryDocuments),
         ({"redis_url": "redis://127.0.0.1:1"}, RedisDocuments),
         ({"persisted_queries": False}, type(None)),
     ):
-        settings = Settings(data_dir=tmp_path, **chosen)  # pyright: ignore[reportArgumentType]
+        settings = Settings(data_dir=embedded_folder, **chosen)  # pyright: ignore[reportArgumentType]
         async with open_services(settings, background=False) as services:
             assert isinstance(services.documents, kind)
