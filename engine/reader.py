@@ -54,7 +54,7 @@ class _Prepared:
         ]
 
 
-class Rows(Protocol):
+class AnyReader(Protocol):
     """What a reader does, and what does it for the reader where it fails."""
 
     async def rows(
@@ -70,7 +70,7 @@ class Reader:
     """
 
     def __init__(
-        self, driver: Driver, otherwise: Rows, failed: Callable[[Exception], None]
+        self, driver: Driver, otherwise: AnyReader, failed: Callable[[Exception], None]
     ) -> None:
         """``otherwise`` reads again what has ``failed``, and knows what is to be said of it."""
         self._driver = driver
